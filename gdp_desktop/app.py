@@ -1,0 +1,105 @@
+"""Puts the program together, shows its window, and takes it apart again."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import cv2
+from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtWidgets import QApplication
+
+from gdp_desktop.restoration.priors import list_priors
+from gdp_desktop.restoration.restore import restore
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.task import Task
+from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
+from gdp_desktop.ui.theme import apply_theme
+from gdp_desktop.worker.loader import Loader
+from gdp_desktop.worker.queue import JobQueue
+from gdp_desktop.worker.runner import Restore, Runner
+
+log = logging.getLogger(__name__)
+
+
+def run(files: list[Path]) -> int:
+    """Show the window, with these files open, until it is closed; returns the exit status."""
+    if not has_display():
+        sys.stderr.write("There is no screen to open a window on; set DISPLAY or use 'restore'.\n")
+        return 1
+    faulthandler.enable()
+    drop_cv2_qt_paths()
+    QCoreApplication.setOrganizationName(ORGANIZATION)
+    QCoreApplication.setApplicationName(APPLICATION)
+    app = QApplication(sys.argv[:1])
+    apply_theme(app)
+    program = Program(restore, TASKS, [prior.name for prior in list_priors()])
+    sys.excepthook = program.mishaps.report
+    program.window.show()
+    if files:
+        program.window.files.take(files)
+    status = app.exec()
+    if not program.shutdown():
+        # A job that does not let go of its thread would keep the process alive, or abort it.
+        os._exit(status)
+    return status
+
+
+def has_display() -> bool:
+    """Without one Qt would abort the process instead of returning."""
+    if not sys.platform.startswith("linux"):
+        return True
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return any(os.environ.get(name) for name in names)
+
+
+def drop_cv2_qt_paths() -> None:
+    """OpenCV's Linux wheels point Qt to plugins of their own, older Qt (opencv-python#736).
+
+    What the user has set is left alone.
+    """
+    folder = Path(cv2.__file__).parent
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if folder in Path(os.environ.get(name, "")).parents:
+            del os.environ[name]
+
+
+class Mishaps(QObject):
+    """Unexpected exceptions, which may come from any thread, brought to the GUI thread."""
+
+    happened = Signal(str)
+
+    def report(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            QCoreApplication.quit()
+            return
+        log.error("unexpected", exc_info=(kind, error, trace))
+        self.happened.emit(f"Something unexpected happened ({kind.__name__}: {error}).")
+
+
+class Program:
+    """All long-lived objects, made in the order in which they need each other."""
+
+    def __init__(
+        self, restore: Restore, tasks: Mapping[str, Task], priors: Sequence[str]
+    ) -> None:
+        self.runner = Runner(restore)
+        self.loader = Loader()
+        self.queue = JobQueue(self.runner)
+        self.window = MainWindow(self.queue, self.loader, tasks, priors, Settings())
+        self.mishaps = Mishaps()
+        self.mishaps.happened.connect(self.window.message_bar.warn)
+
+    def shutdown(self) -> bool:
+        """Cancel what runs and wait for it; False if something stays busy."""
+        self.queue.stop()
+        stopped = [self.runner.shutdown(), self.loader.shutdown()]
+        return all(stopped)

@@ -1,0 +1,46 @@
+"""How noisy a photo is, at every level of its pyramid."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.degradation import halved
+
+BLOCK = 8
+FLAT_SHARE = 0.08
+# Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
+# compression hide up to all of it at full size.  What is above that is the photo's texture.
+LARGEST_RATIOS = (1.2, 0.6)
+
+
+def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
+    """Standard deviation of the noise in y (1, C, H, W) and in its halvings, one per level.
+
+    At each level it is read from the finest band, on the flattest blocks that are not clipped.
+    White noise halves from level to level; that of a camera JPEG does not, because demosaicing and
+    compression have removed its finest part, so every level is measured for itself.
+    """
+    estimates = [_flat_noise(y)]
+    for level in range(1, levels):
+        y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
+        if min(y.shape[-2:]) < 4 * BLOCK:
+            break
+        ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
+        estimates.append(min(_flat_noise(y), ratio * estimates[-1]))
+    return tuple(estimates)
+
+
+def _flat_noise(y: torch.Tensor) -> float:
+    height, width = (n // BLOCK * BLOCK for n in y.shape[-2:])
+    if not height or not width:
+        return 0.0
+    y = y[..., :height, :width]
+    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
+    variance = F.avg_pool2d(detail.square(), BLOCK).mean(dim=1).flatten()
+    level = F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()
+    usable = variance[(level > -0.96) & (level < 0.96) & (variance > 1e-7)]
+    if len(usable) == 0:
+        return 0.0
+    # Removing the 2×2 means leaves three quarters of white noise's variance.
+    return float((usable.quantile(FLAT_SHARE) / 0.75).sqrt())

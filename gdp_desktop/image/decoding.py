@@ -1,0 +1,342 @@
+"""The bytes of a file → upright RGB pixels of its own depth, and what belongs to them.
+
+Pillow reads what has 8 bits per channel, and the metadata of everything. OpenCV reads what has
+16 bits, which Pillow would silently cut to 8.
+"""
+
+import io
+import os
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from .errors import PhotoError
+from .geometry import Size
+from .metadata import (
+    ORIENTATION,
+    Metadata,
+    colour_space,
+    exif_of,
+    exif_of_tiff,
+    upright_exif,
+    xmp_of,
+)
+
+MAX_MEGAPIXELS = 200
+
+# Pillow warns at 89 megapixels and refuses at 179, before anyone can say how large the photo is.
+# Our own limit is checked right after the header is read and before a pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+_OPENED = ("JPEG", "PNG", "TIFF", "WEBP")
+_TAKEN = "JPEG, PNG, TIFF or WebP"
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_RAW_SUFFIXES = frozenset(
+    ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .rw2 .srw".split()
+)
+_RAW_SENTENCE = (
+    "{name} is a camera raw file; develop it first and save it as a 16-bit TIFF or PNG."
+)
+_EIGHT_BIT_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr".split())
+
+_BITS, _PHOTOMETRIC, _PLANES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
+_DNG_VERSION = 50706
+_DAMAGED_EXIF = "The camera data (EXIF) is damaged and was left out."
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_PREMULTIPLIED, _STRAIGHT = 1, 2
+
+
+class Decoded(NamedTuple):
+    """A file's photo: pixels (H, W, 3) and alpha (H, W) or None, both uint8 or both uint16."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+class _Channels(NamedTuple):
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    icc: bytes | None
+
+
+def decode(data: bytes, name: str) -> Decoded:
+    """Read a whole file; `name` is what error sentences call it.
+
+    Raises PhotoError for anything that is not a complete photo of at most MAX_MEGAPIXELS.
+    """
+    image = _opened(data, name)
+    _refuse_raw(image, name)
+    _refuse_too_large(image, name)
+    notes: list[str] = []
+    try:
+        return _decoded(image, data, notes)
+    except PhotoError as error:
+        raise PhotoError(f"{name} {error}") from error
+    except MemoryError as error:
+        raise PhotoError(
+            f"There is not enough memory to open {name}; close other programs and try again."
+        ) from error
+    # Decoders raise nearly every type of exception on damaged bytes.
+    except Exception as error:
+        raise PhotoError(
+            f"{name} is damaged or cut off before its end; open another copy of it."
+        ) from error
+
+
+def _opened(data: bytes, name: str) -> Image.Image:
+    if not data:
+        raise PhotoError(f"{name} is empty; open another copy of it.")
+    try:
+        return Image.open(io.BytesIO(data), formats=_OPENED)
+    except Exception as error:
+        raise PhotoError(_why_not_opened(data, name)) from error
+
+
+def _why_not_opened(data: bytes, name: str) -> str:
+    if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP":
+        return (
+            f"{name} is damaged, or a rare kind of picture that cannot be read; "
+            f"save it again as {_TAKEN}."
+        )
+    if _has_raw_suffix(name):
+        return _RAW_SENTENCE.format(name=name)
+    if kind := _other_format(data):
+        return f"{name} is a {kind} file, which cannot be restored; save it as {_TAKEN} first."
+    return f"{name} is not a picture; choose a {_TAKEN} file."
+
+
+def _other_format(data: bytes) -> str | None:
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+        return "HEIC"
+    try:
+        return Image.open(io.BytesIO(data)).format
+    except Exception:  # nothing knows it, or what knows it finds it damaged
+        return None
+
+
+def _refuse_raw(image: Image.Image, name: str) -> None:
+    """A camera's raw file is often a TIFF on the outside, and would be read as its thumbnail."""
+    if image.format == "TIFF" and (_has_raw_suffix(name) or _DNG_VERSION in _tags(image)):
+        raise PhotoError(_RAW_SENTENCE.format(name=name))
+
+
+def _has_raw_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in _RAW_SUFFIXES
+
+
+def _refuse_too_large(image: Image.Image, name: str) -> None:
+    size = Size(*image.size)
+    if size.pixels > MAX_MEGAPIXELS * 1_000_000:
+        raise PhotoError(
+            f"{name} is too large ({size.width} × {size.height} pixels); "
+            f"reduce it to {MAX_MEGAPIXELS} megapixels or less."
+        )
+
+
+def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
+    _note_frames(image, data, notes)
+    is_tiff = image.format == "TIFF"
+    # A TIFF is turned while its pixels load, and then no longer knows what it knew before.
+    exif = _exif_by(exif_of_tiff, image, notes) if is_tiff else None
+    channels = _channels(image, data, notes)
+    # The others are asked last, as a PNG may hold its metadata behind the pixels.
+    exif = exif if is_tiff else _exif_by(exif_of, image, notes)
+    # cv2 turns a TIFF by this tag but does not know that XMP may have one, too.
+    turn = 1 if ORIENTATION in _tags(image) else _orientation(image)
+    pixels = _turned(channels.pixels, turn)
+    alpha = None if channels.alpha is None else _turned(channels.alpha, turn)
+    exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
+    format = "JPEG" if image.format == "MPO" else str(image.format)
+    metadata = Metadata(channels.icc, exif, xmp_of(image))
+    return Decoded(pixels, alpha, format, metadata, tuple(notes))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block is no reason to refuse the photo
+        return 1
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    """The array as EXIF `orientation` 1…8 wants it shown; anything else leaves it alone."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+def _exif_by(
+    read: Callable[[Image.Image], bytes | None], image: Image.Image, notes: list[str]
+) -> bytes | None:
+    try:
+        return read(image)
+    except Exception:  # any, on a damaged block
+        notes.append(_DAMAGED_EXIF)
+        return None
+
+
+def _true_exif(exif: bytes | None, size: Size, notes: list[str]) -> bytes | None:
+    try:
+        return exif and upright_exif(exif, size)
+    except ValueError:
+        notes.append(_DAMAGED_EXIF)
+        return None
+
+
+def _note_frames(image: Image.Image, data: bytes, notes: list[str]) -> None:
+    if image.format == "TIFF":
+        # Counting pages moves through the file, so another reader does it.
+        image = Image.open(io.BytesIO(data), formats=_OPENED)
+    try:
+        # A phone's MPO is one photo, followed by what its maker adds (preview, depth, gain map).
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    except Exception:  # a damaged second page does not harm the first
+        return
+    if frames > 1:
+        notes.append(f"Only the first of {frames} pictures in the file was read.")
+
+
+def _channels(image: Image.Image, data: bytes, notes: list[str]) -> _Channels:
+    if _is_sixteen_bit(image, data):
+        return _sixteen_bit(image, data, notes)
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise PhotoError(
+            f"has pixels of an unusual kind ({image.mode}); save it as 8- or 16-bit RGB first."
+        )
+    if max(_tags(image).get(_BITS, (8,))) > 8:
+        notes.append("Its pixels were read with 8 bits per channel.")
+    image.load()
+    return _eight_bit(image, notes)
+
+
+def _tags(image: Image.Image) -> Any:  # noqa: ANN401 - Pillow's directory type has no stubs
+    """The TIFF directory; an empty mapping for other formats."""
+    return getattr(image, "tag_v2", {})
+
+
+def _is_sixteen_bit(image: Image.Image, data: bytes) -> bool:
+    if image.format == "PNG":
+        return data[24] == 16  # IHDR always comes first, and this is its bit depth
+    tags = _tags(image)
+    return (
+        set(tags.get(_BITS, ())) == {16}
+        and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
+        and tags.get(_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+    )
+
+
+def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels:
+    if _tags(image).get(_PLANES) == 2 and len(_tags(image)[_BITS]) > 1:
+        # cv2 returns a wrong picture for these, without an error.
+        raise PhotoError("keeps its colours in separate planes; save it as a 16-bit PNG first.")
+    if image.format == "PNG":
+        image.load()  # which checks the file much more thoroughly than cv2
+        data = _pixels_of_png(data)
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16:
+        raise ValueError("not what its header says")
+    space = "GRAY" if image.mode.startswith("I") else "RGB"
+    icc = _fitting_profile(image, (space,), notes)
+    if icc and space == "GRAY":
+        notes.append("Its grey colour profile was left out; treated as sRGB.")
+        icc = None
+    if _tags(image).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        array = 65535 - array
+    if array.ndim == 2:
+        return _Channels(cv2.cvtColor(array, cv2.COLOR_GRAY2RGB), None, icc)
+    if array.shape[2] == 3:
+        return _Channels(cv2.cvtColor(array, cv2.COLOR_BGR2RGB), None, icc)
+    pixels = cv2.cvtColor(array, cv2.COLOR_BGRA2RGB)
+    return _Channels(*_true_alpha(image, pixels, array[..., 3].copy()), icc)
+
+
+def _pixels_of_png(data: bytes) -> bytes:
+    """The file with nothing but its pixels: cv2 may work for many seconds on a damaged rest."""
+    kept, position = [data[:8]], 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        end = position + 12 + length
+        if data[position + 4 : position + 8] in (b"IHDR", b"tRNS", b"IDAT"):
+            kept.append(data[position:end])
+        position = end
+    return b"".join([*kept, b"\0\0\0\0IEND\xaeB`\x82"])
+
+
+def _true_alpha(
+    image: Image.Image, pixels: np.ndarray, alpha: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A TIFF says whether its fourth channel is alpha, and if so, of which of two kinds."""
+    if image.format != "TIFF":
+        return pixels, alpha
+    kind = next(iter(_tags(image).get(_EXTRA_SAMPLES, ())), None)
+    if kind == _STRAIGHT:
+        return pixels, alpha
+    if kind != _PREMULTIPLIED:
+        return pixels, None
+    share = np.maximum(alpha, 1)[..., None] / np.float32(65535)
+    return np.rint(np.minimum(pixels / share, 65535)).astype(np.uint16), alpha
+
+
+def _eight_bit(image: Image.Image, notes: list[str]) -> _Channels:
+    if image.mode == "CMYK":
+        return _Channels(np.asarray(_from_cmyk(image, notes)), None, None)
+    grey = image.mode in ("1", "L", "LA", "La")
+    icc = _fitting_profile(image, ("GRAY", "RGB") if grey else ("RGB",), notes)
+    if not (image.has_transparency_data or image.mode == "La"):
+        alpha = None
+    else:
+        image = image.convert("LA") if image.mode == "La" else image
+        image = image.convert("RGBA")
+        alpha = np.asarray(image.getchannel("A"))
+    if grey and icc and colour_space(icc) == "GRAY":
+        return _Channels(np.asarray(_to_srgb(image.convert("L"), icc)), alpha, None)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return _Channels(np.asarray(rgb), alpha, icc)
+
+
+def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
+    if icc := _fitting_profile(image, ("CMYK",), notes):
+        notes.append("Converted from CMYK to RGB through its colour profile.")
+        return _to_srgb(image, icc)
+    notes.append("Converted from CMYK to RGB without a colour profile; colours may differ.")
+    return image.convert("RGB")
+
+
+def _fitting_profile(
+    image: Image.Image, spaces: tuple[str, ...], notes: list[str]
+) -> bytes | None:
+    """The file's colour profile, if it is a readable one for pixels of one of these `spaces`."""
+    icc = image.info.get("icc_profile")
+    if not icc:
+        return None
+    try:
+        space = colour_space(icc)
+    except Exception:  # garbage in, any exception out
+        notes.append("Its colour profile is damaged; treated as sRGB.")
+        return None
+    if space in spaces:
+        return icc
+    notes.append(f"Its colour profile is for {space}, not for its pixels; treated as sRGB.")
+    return None
+
+
+def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    return ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )

@@ -1,0 +1,210 @@
+"""Files and folders: which are photos, where a result goes, how it gets there in one piece."""
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
+from pathlib import Path
+
+from .errors import PhotoError, PhotoExistsError, printable, shown
+
+SUFFIX_FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+PHOTO_SUFFIXES = frozenset(SUFFIX_FORMATS)
+
+RESULT_MARK = "-restored"
+
+_RESULT_STEM = re.compile(rf"{RESULT_MARK}(-\d+)?$", re.IGNORECASE)
+_NAME_BYTES = 255
+_ROOM_FOR_NUMBER = len("-9999")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_MISSING = {errno.ENOENT, errno.ENOTDIR}
+
+
+def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """The photos that the user meant: files as given, folders searched to the bottom.
+
+    In a folder, hidden files, other kinds of files and our own results are passed over; every
+    photo is listed once. Raises PhotoError for a missing path and for a folder without photos.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        for photo in _meant_by(path):
+            found.setdefault(os.path.realpath(photo), photo)
+    return list(found.values())
+
+
+def _meant_by(path: Path) -> list[Path]:
+    if not os.path.lexists(path):
+        raise PhotoError(f"{shown(path)} does not exist; look for its new place.")
+    if not path.is_dir():
+        return [path]
+    try:
+        os.listdir(path)
+    except OSError as error:
+        raise PhotoError(
+            f"The folder {shown(path)} may not be read; ask its owner for permission."
+        ) from error
+    photos = list(_photos_below(path))
+    if not photos:
+        raise PhotoError(f"The folder {shown(path)} holds no photos; choose another one.")
+    return photos
+
+
+def _photos_below(folder: Path) -> Iterator[Path]:
+    walked = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in walked:  # a link that leads back up would go round for ever
+            folders.clear()
+            continue
+        walked.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        photos = (Path(parent, name) for name in sorted(names) if _is_photo_name(name))
+        yield from (photo for photo in photos if photo.is_file())
+
+
+def _is_photo_name(name: str) -> bool:
+    stem, suffix = os.path.splitext(name)
+    is_hidden_or_other = name.startswith(".") or suffix.lower() not in PHOTO_SUFFIXES
+    return not is_hidden_or_other and not _RESULT_STEM.search(stem)
+
+
+def result_path(
+    source: str | os.PathLike[str],
+    out_dir: str | os.PathLike[str] | None = None,
+    suffix: str | None = None,
+) -> Path:
+    """NAME-restored.EXT beside the source or in `out_dir`; EXT is the source's or `suffix`.
+
+    A suffix that cannot be saved becomes .png, and a name too long for a file system is cut.
+    """
+    source = Path(source)
+    ending = suffix or source.suffix
+    if ending.lower() not in PHOTO_SUFFIXES:
+        ending = ".png"
+    room = _NAME_BYTES - len(os.fsencode(RESULT_MARK + ending)) - _ROOM_FOR_NUMBER
+    stem = source.stem
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return Path(out_dir or source.parent) / f"{stem}{RESULT_MARK}{ending}"
+
+
+def free_path(path: str | os.PathLike[str]) -> Path:
+    """`path`, or the first of NAME-2.EXT, NAME-3.EXT, … that is not there yet."""
+    path = Path(path)
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(name for name in chain([path], numbered) if not os.path.lexists(name))
+
+
+def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
+    """Raise PhotoError when `path` is clearly not a place to write to, before the long work."""
+    path = Path(path)
+    if not os.path.isdir(path.parent):
+        raise PhotoError(
+            f"The folder {printable(path.parent)} does not exist; choose another folder."
+        )
+    if not overwrite and os.path.lexists(path):
+        raise _exists(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise PhotoError(f"{shown(path)} is not an ordinary file; choose another name.")
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
+    """Put a file of these bytes at `path`: complete and on the disk, or not at all.
+
+    With `overwrite` an old file keeps its permissions, and a link leads on to what it names.
+    Without it nothing is replaced, even if it appears in the meantime. Raises PhotoError, and
+    PhotoExistsError in that last case; no half-written file is left behind.
+    """
+    path = Path(path)
+    refuse_target(path, overwrite=overwrite)
+    target = Path(os.path.realpath(path)) if overwrite else path
+    # Short and independent of the target's name, which may fill all 255 bytes.
+    part = target.parent / f".gdp-{secrets.token_hex(6)}.part"
+    try:
+        _write_synced(part, data)
+        if overwrite:
+            _keep_mode(part, target)
+            os.replace(part, target)
+        else:
+            _put_without_replacing(part, target)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise PhotoError(_sentence(error, path, len(data))) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+    _sync_folder(target.parent)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _keep_mode(part: Path, target: Path) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(part, stat.S_IMODE(os.stat(target).st_mode))
+
+
+def _put_without_replacing(part: Path, target: Path) -> None:
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Memory cards and some network drives know no hard links: reserve the name instead.
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            os.replace(part, target)
+        except BaseException:
+            os.unlink(target)
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    # Not every system can sync a folder; the file's own bytes are safe already.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _exists(path: Path) -> PhotoExistsError:
+    return PhotoExistsError(f"{shown(path)} already exists; choose another name.")
+
+
+def _sentence(error: OSError, path: Path, size: int) -> str:
+    name, folder = shown(path), printable(path.parent)
+    if error.errno in _FULL:
+        megabytes = -(-size // 1_000_000)
+        return f"The disk is full: {name} needs {megabytes} MB; nothing was written."
+    if error.errno in _FORBIDDEN:
+        return f"{name} cannot be written, as {folder} is read-only; choose another folder."
+    if error.errno in _MISSING:
+        return f"The folder {folder} does not exist; choose another folder."
+    if error.errno == errno.ENAMETOOLONG:
+        return f"The name {name} is too long; choose a shorter one."
+    return f"{name} cannot be written ({error.strerror or error}); choose another folder."

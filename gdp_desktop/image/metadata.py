@@ -1,0 +1,139 @@
+"""EXIF, XMP and ICC as bytes: kept as they came, except where they would become untrue.
+
+Here an EXIF block always begins with the six bytes that JPEG puts before it.
+"""
+
+import io
+import re
+import struct
+from typing import NamedTuple
+
+from PIL import Image, ImageCms
+
+from .geometry import Size
+
+EXIF_START = b"Exif\x00\x00"
+ORIENTATION = 0x0112
+EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
+EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
+SHORT, LONG = 3, 4
+
+# What a TIFF says about the photo; the rest of its tags say how its own bytes are stored.
+# Description, Make, Model, resolution, Software, DateTime, Artist, HostComputer, Rating,
+# Copyright, and the five titles that Windows Explorer writes.
+DESCRIPTIVE_TAGS = (
+    *(0x010E, 0x010F, 0x0110, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x013C),
+    *(0x4746, 0x4749, 0x8298, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F),
+)
+
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[0-9]""")
+
+
+class Metadata(NamedTuple):
+    """What travels with the pixels; None where the file had none."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+
+
+def with_start(exif: bytes | None) -> bytes | None:
+    """The block as this program carries it; None for an empty one."""
+    if not exif or exif == EXIF_START:
+        return None
+    return exif if exif.startswith(EXIF_START) else EXIF_START + exif
+
+
+def upright_exif(exif: bytes, size: Size | None = None) -> bytes:
+    """The same block for pixels that stand upright, with `size` written in if it is told.
+
+    Patched in place, because a rewritten block would break the camera's own maker notes. The
+    embedded thumbnail is unlinked: it shows the photo before it was turned or restored.
+    Raises ValueError for a block that cannot be followed.
+    """
+    block = bytearray(exif)
+    try:
+        order = {b"II": "<", b"MM": ">"}[bytes(block[6:8])]
+        (first,) = struct.unpack_from(order + "L", block, 10)
+        next_link = _patch(block, order, first, {ORIENTATION: 1})
+        struct.pack_into(order + "L", block, next_link, 0)
+        details = _entries(block, order, first).get(EXIF_IFD)
+        if size and details:
+            (offset,) = struct.unpack_from(order + "L", block, details[1])
+            _patch(block, order, offset, {EXIF_WIDTH: size.width, EXIF_HEIGHT: size.height})
+    except (KeyError, struct.error) as error:
+        raise ValueError("the EXIF block is damaged") from error
+    return bytes(block)
+
+
+def _entries(block: bytearray, order: str, ifd: int) -> dict[int, tuple[int, int]]:
+    """Tag → (type, position of its value field) of the directory at `ifd`."""
+    (count,) = struct.unpack_from(order + "H", block, 6 + ifd)
+    found = {}
+    for position in range(8 + ifd, 8 + ifd + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", block, position)
+        found[tag] = kind, position + 8
+    return found
+
+
+def _patch(block: bytearray, order: str, ifd: int, values: dict[int, int]) -> int:
+    """Overwrite single numbers in a directory; returns where its link to the next one lies."""
+    entries = _entries(block, order, ifd)
+    for tag, value in values.items():
+        kind, position = entries.get(tag, (None, 0))
+        if kind == LONG:
+            struct.pack_into(order + "L", block, position, value)
+        elif kind == SHORT and value <= 0xFFFF:
+            struct.pack_into(order + "H", block, position, value)
+    return 8 + ifd + 12 * len(entries)
+
+
+def directories(exif: bytes) -> dict[int, dict | object]:
+    """The block as one directory that a TIFF can hold: descriptive tags, camera and GPS tables."""
+    parsed = Image.Exif()
+    parsed.load(exif)
+    return described(parsed)
+
+
+def described(parsed: Image.Exif) -> dict[int, dict | object]:
+    """The descriptive part of what Pillow has read, without the tags of a file's own layout."""
+    kept = {tag: parsed[tag] for tag in DESCRIPTIVE_TAGS if tag in parsed}
+    for tag in (EXIF_IFD, GPS_IFD):
+        if table := dict(parsed.get_ifd(tag)):
+            if INTEROP_IFD in table:
+                table[INTEROP_IFD] = dict(parsed.get_ifd(INTEROP_IFD))
+            kept[tag] = table
+    return kept
+
+
+def exif_of_tiff(image: Image.Image) -> bytes | None:
+    """The descriptive part of an open TIFF as an EXIF block; None when it says nothing."""
+    kept = described(image.getexif())
+    if not kept:
+        return None
+    block = Image.Exif()
+    for tag, value in kept.items():
+        block[tag] = value
+    return with_start(block.tobytes())
+
+
+def exif_of(image: Image.Image) -> bytes | None:
+    """The EXIF block of an open JPEG, PNG or WebP; None when it has none."""
+    # ImageMagick writes EXIF into a PNG as hexadecimal text, which only getexif() can read.
+    if "exif" not in image.info and "Raw profile type exif" in image.info:
+        return with_start(image.getexif().tobytes())
+    return with_start(image.info.get("exif"))
+
+
+def xmp_of(image: Image.Image) -> bytes | None:
+    """The XMP packet of an open file, saying that its pixels stand upright; None without one."""
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if not xmp:
+        return None
+    packet = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
+
+
+def colour_space(icc: bytes) -> str:
+    """"RGB", "GRAY", "CMYK", … of a profile; raises OSError for garbage."""
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()

@@ -1,0 +1,135 @@
+"""A restoration as a request, the things that happen while it runs, and its report."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import Photo
+
+Status = Literal["done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to restore, whatever the photo: the same recipe and photo give the same bytes.
+
+    ``steps`` None takes the task's default; ``device`` "auto" takes CUDA when there is one;
+    ``prior`` is a name from the list of priors or a path, "" the default one.
+    """
+
+    task: str
+    params: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    steps: int | None = None
+    seed: int = 0
+    prior: str = ""
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo and what to do with it.
+
+    ``mask`` must not change after it was handed over (give a copy).  With ``output`` the result is
+    saved there (a folder that exists); without, it is only in the Finished event.
+    """
+
+    source: Path
+    recipe: Recipe
+    mask: Mask | None = None
+    output: Path | None = None
+    overwrite: bool = False
+
+
+class Cancelled(Exception):
+    """The user asked for the job to stop."""
+
+
+class CancelToken:
+    """One per job, made by whoever starts it; may be cancelled from any thread, at any time."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        if self._event.is_set():
+            raise Cancelled
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done, as ``restore --json`` prints it.
+
+    ``evaluations`` counts windows sent through the network; ``consistency`` is the mean squared
+    difference of D(result) and the photo, in 8-bit units; ``degradation`` is what was learned or
+    assumed about how the photo came to be (light factor, kernel width, noise level …).
+    """
+
+    input: str
+    output: str | None
+    status: Status
+    task: str
+    prior: str = ""
+    prior_sha256: str = ""
+    device: str = ""
+    steps: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    seed: int = 0
+    consistency: float | None = None
+    degradation: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Started:
+    """The photo is read and the prior is ready; ``total`` counts windows over all passes."""
+
+    total: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """``done`` of ``total`` windows; ``seconds_left`` None until it can be told."""
+
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The clean estimate x0 now: (h, w, 3) uint8 RGB of the whole photo, reduced to screen size.
+
+    The receiver owns the array; it is never written again.
+    """
+
+    pixels: np.ndarray
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The restored photo, with the source's ICC profile and camera data, and the report."""
+
+    photo: Photo
+    report: Report
+
+
+Event = Started | Progress | Preview | Finished

@@ -1,0 +1,60 @@
+"""Pictures of a restoration under way: the clean estimate, reduced to screen size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.image.geometry import Rect
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import Photo
+
+PREVIEW_SIDE = 1280
+
+
+class PreviewPainter:
+    """Paints estimates of a region into a reduced copy of the whole photo."""
+
+    def __init__(self, photo: Photo, mask: Mask | None, region: Rect, scale: int) -> None:
+        self._region, self._scale = region, scale
+        longest = max(photo.size) * scale
+        self._zoom = scale * min(1.0, PREVIEW_SIDE / longest)
+        self._base = _reduced(photo.to_unit(), self._zoom)
+        self._share = None
+        if mask is not None:
+            share = np.minimum(mask.pixels.astype(np.float32) / 128, 1)
+            self._share = _reduced(share, self._zoom)[..., None]
+
+    def paint(self, x0: torch.Tensor, level: int) -> np.ndarray:
+        """x0 (1, 3, h, w) of a pyramid level -> a new (H, W, 3) uint8 array."""
+        # What lies beyond the region was only padding.
+        x0 = x0[..., : max(1, self._region.height * self._scale >> level),
+                : max(1, self._region.width * self._scale >> level)]
+        left, top = round(self._region.x * self._zoom), round(self._region.y * self._zoom)
+        height, width = self._base.shape[:2]
+        bottom = min(height, round(self._region.bottom * self._zoom))
+        right = min(width, round(self._region.right * self._zoom))
+        picture = self._base.copy()
+        if bottom > top and right > left:
+            estimate = _fitted(x0, bottom - top, right - left)
+            place = (slice(top, bottom), slice(left, right))
+            share = 1.0 if self._share is None else self._share[place]
+            picture[place] = share * estimate + (1 - share) * picture[place]
+        return np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _reduced(picture: np.ndarray, zoom: float) -> np.ndarray:
+    height, width = (max(1, round(n * zoom)) for n in picture.shape[:2])
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+    return cv2.resize(picture, (width, height), interpolation=how)
+
+
+def _fitted(x0: torch.Tensor, height: int, width: int) -> np.ndarray:
+    shrinks = x0.shape[-2] > height
+    resized = (
+        F.interpolate(x0, size=(height, width), mode="area") if shrinks
+        else F.interpolate(x0, size=(height, width), mode="bilinear", align_corners=False)
+    )
+    return (resized[0].permute(1, 2, 0).numpy() + 1) / 2

@@ -1,0 +1,206 @@
+"""One job from start to end: photo in, restored photo out.  The only engine of the program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from gdp_desktop.image.files import free_path
+from gdp_desktop.image.geometry import Rect, Size
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.restoration.coarse_to_fine import CoarseToFine, Estimate, level_count
+from gdp_desktop.restoration.job import (
+    CancelToken,
+    Event,
+    Finished,
+    Job,
+    Preview,
+    Progress,
+    Report,
+    Started,
+)
+from gdp_desktop.restoration.preview import PreviewPainter
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.tasks import Task, TaskError, task_named
+from gdp_desktop.tasks.task import Problem, Values
+
+# Pixels around a painted mask that the prior gets to see.
+CONTEXT = 160
+MAX_STEPS = 1000
+
+
+def restore(
+    job: Job,
+    cancel: CancelToken,
+    on_window: Callable[[Progress], None] = lambda progress: None,
+    *,
+    window_batch: int | None = None,
+) -> Iterator[Event]:
+    """Runs a job as a stream of events, ending with Finished.
+
+    ``on_window`` hears of every network evaluation as it happens, from the same thread.  The job
+    stops within one of them after ``cancel``, raising Cancelled.  Raises PhotoError, TaskError
+    or CheckpointError with one sentence for the user; nothing is written then.
+    """
+    started = time.monotonic()
+    task = task_named(job.recipe.task)
+    values = task.values(job.recipe.params)
+    steps = checked_steps(task, job.recipe.steps)
+    photo = load_photo(job.source)
+    mask = checked_mask(job.mask, photo, task, values)
+    loaded = load_prior(job.recipe.prior, job.recipe.device)
+    cancel.raise_if_cancelled()
+
+    region = mask.bounds().padded(CONTEXT).clamped(photo.size) if mask else whole(photo)
+    solver, problem = pose(task, values, photo, mask, region, loaded, steps, window_batch)
+    clock = _Clock(solver.total_windows, cancel, on_window)
+    yield Started(clock.total)
+
+    painter = PreviewPainter(photo, mask, region, task.scale(values))
+    generator = torch.Generator().manual_seed(job.recipe.seed)
+    estimate: Estimate | None = None
+    for estimate in solver.solve(generator, clock.window_done):
+        cancel.raise_if_cancelled()
+        yield clock.progress()
+        yield Preview(painter.paint(estimate.x0, estimate.level), clock.done, clock.total)
+    if estimate is None or not bool(torch.isfinite(estimate.x0).all()):
+        raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
+
+    result = composed(photo, estimate.x0, mask, region, task.scale(values))
+    output, notes = _saved(job, result)
+    yield Finished(result, Report(
+        input=str(job.source),
+        output=output,
+        status="done",
+        task=task.id,
+        prior=loaded.name,
+        prior_sha256=loaded.sha256,
+        device=loaded.device,
+        steps=steps,
+        evaluations=clock.done,
+        seconds=round(time.monotonic() - started, 2),
+        seed=job.recipe.seed,
+        consistency=round(consistency(problem, estimate.x0), 3),
+        degradation=solver.levels[0].degradation.estimate(),
+        notes=photo.notes + notes,
+    ))
+
+
+def checked_steps(task: Task, steps: int | None) -> int:
+    """The number of steps, or TaskError if it cannot be."""
+    if steps is None:
+        return task.default_steps
+    if not 1 <= steps <= MAX_STEPS:
+        raise TaskError(f"{steps} steps cannot be; choose from 1 to {MAX_STEPS}.")
+    return steps
+
+
+def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) -> Mask | None:
+    """The mask if it fits the photo and the task; an empty one counts as none."""
+    if mask is None or mask.is_empty:
+        if task.needs_mask:
+            raise TaskError(
+                f'"{task.id}" needs a mask: paint over what is to be replaced, or give --mask.'
+            )
+        return None
+    if mask.size != photo.size:
+        raise TaskError(
+            f"The mask has {mask.size.width}×{mask.size.height} pixels and the photo "
+            f"{photo.size.width}×{photo.size.height}; give a mask of the photo's size."
+        )
+    if task.scale(values) != 1:
+        raise TaskError(f'"{task.id}" changes the size of the photo and takes no mask; clear it.')
+    return mask
+
+
+def pose(
+    task: Task,
+    values: Values,
+    photo: Photo,
+    mask: Mask | None,
+    region: Rect,
+    loaded: LoadedPrior,
+    steps: int,
+    window_batch: int | None = None,
+) -> tuple[CoarseToFine, Problem]:
+    """The task's problem for a region of the photo, padded to what the pyramid needs."""
+    scale, prior = task.scale(values), loaded.prior
+    full = Size(region.width * scale, region.height * scale)
+    multiple = prior.stride << (level_count(full, task.coarse_side) - 1)
+    padding = [(0, -n % max(1, multiple // scale)) for n in (region.height, region.width)]
+
+    pixels = np.pad(photo.to_unit()[region.slices], [*padding, (0, 0)], mode="symmetric")
+    y = torch.from_numpy(pixels * 2 - 1).permute(2, 0, 1)[None].contiguous()
+    unknown = None
+    if mask is not None:
+        painted = np.pad(mask.pixels[region.slices] > 0, padding, mode="symmetric")
+        unknown = torch.from_numpy(painted)[None, None].float()
+
+    with torch.no_grad():
+        problem = task.pose(y, unknown, values)
+        size = Size(y.shape[-1] * scale, y.shape[-2] * scale)
+        batch = window_batch or (1 if loaded.device == "cpu" else 8)
+        return CoarseToFine(problem, prior, size, steps, task.coarse_side, batch), problem
+
+
+def composed(
+    photo: Photo, x0: torch.Tensor, mask: Mask | None, region: Rect, scale: int
+) -> Photo:
+    """The photo with the region replaced by x0; where nothing was painted, bit for bit as it was."""
+    height, width = region.height * scale, region.width * scale
+    restored = (x0[0, :, :height, :width].permute(1, 2, 0).numpy() + 1) / 2
+    if mask is None:
+        return photo.with_pixels_from_unit(restored)
+    unit = photo.to_unit()
+    # A soft brush edge blends; from half strength on the result counts alone.
+    share = np.minimum(mask.pixels[region.slices].astype(np.float32) / 128, 1)[..., None]
+    unit[region.slices] = share * restored + (1 - share) * unit[region.slices]
+    blended = photo.with_pixels_from_unit(unit)
+    pixels = np.where(mask.pixels[..., None] > 0, blended.pixels, photo.pixels)
+    return replace(blended, pixels=pixels)
+
+
+def consistency(problem: Problem, x0: torch.Tensor) -> float:
+    """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
+    with torch.no_grad():
+        return float(((problem.degradation(x0) - problem.y) * 127.5).square().mean())
+
+
+def whole(photo: Photo) -> Rect:
+    return Rect(0, 0, photo.size.width, photo.size.height)
+
+
+def _saved(job: Job, result: Photo) -> tuple[str | None, tuple[str, ...]]:
+    if job.output is None:
+        return None, ()
+    path = job.output if job.overwrite else free_path(job.output)
+    notes = save_photo(result, path, overwrite=job.overwrite)
+    return str(path), notes
+
+
+class _Clock:
+    """Counts windows, tells how long is left, and stops the job when it is cancelled."""
+
+    def __init__(
+        self, total: int, cancel: CancelToken, on_window: Callable[[Progress], None]
+    ) -> None:
+        self.total, self.done = total, 0
+        self._cancel, self._on_window = cancel, on_window
+        self._started = time.monotonic()
+
+    def window_done(self) -> None:
+        self._cancel.raise_if_cancelled()
+        self.done += 1
+        self._on_window(self.progress())
+
+    def progress(self) -> Progress:
+        left = None
+        if self.done:
+            per_window = (time.monotonic() - self._started) / self.done
+            left = per_window * (self.total - self.done)
+        return Progress(self.done, self.total, left)

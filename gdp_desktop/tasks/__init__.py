@@ -1,0 +1,30 @@
+"""Every task of the program: one file each in this folder, each with a ``TASK``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from gdp_desktop.tasks.task import Task, TaskError
+
+
+def _discover() -> dict[str, Task]:
+    found = [
+        importlib.import_module(f"{__name__}.{module.name}").TASK
+        for module in pkgutil.iter_modules(__path__)
+        if module.name != "task"
+    ]
+    return {task.id: task for task in sorted(found, key=lambda task: (task.order, task.id))}
+
+
+TASKS: dict[str, Task] = _discover()
+
+
+def task_named(task_id: str) -> Task:
+    """Raises TaskError listing the tasks if there is none of this id."""
+    try:
+        return TASKS[task_id]
+    except KeyError:
+        raise TaskError(
+            f'There is no task "{task_id}"; choose one of {", ".join(TASKS)}.'
+        ) from None

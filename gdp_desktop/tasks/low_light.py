@@ -1,0 +1,213 @@
+"""Low light: y = f·x + M, in linear light, with the light factor f and the map M learned."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
+from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.quality import (
+    color_constancy_loss,
+    exposure_loss,
+    smoothness_loss,
+    unit,
+)
+from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
+from gdp_desktop.tasks.task import Param, Problem, Task, Values
+
+HELP = """Brightens a dark photo the way a longer exposure would have, rolls highlights off instead
+of clipping them, and removes the noise that brightening would show. Exposure sets how bright
+the result is on the whole; Fill light lifts the darkest parts further."""
+
+LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
+EXPOSURE_TRUST = 0.8
+HAZE_GRID = 16
+LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
+FIT_DAMPING = 0.25
+
+
+class LowLight(Degradation):
+    """y = encode(f · L · decode(x)) + M, highlights of x rolled off.
+
+    f: light factor per channel (1, 3, 1, 1), positive.  L: local light (1, 1, H, W), at most 1,
+    from the photo alone.  M: haze, a small smooth map (1, 1, 16, 16).  f and M are learned.
+
+    GDP (Fei et al. 2023, eq. 12) has y = f·x + M on sRGB values; light adds up linearly, so the
+    factor belongs in linear light.
+    """
+
+    log_factor: torch.Tensor
+    light: torch.Tensor
+    haze: torch.Tensor
+
+    def __init__(self, light: torch.Tensor, exposure: float, neutral: float) -> None:
+        super().__init__()
+        self.exposure, self.neutral = exposure, neutral
+        self.register_buffer("log_factor", torch.zeros(1, 3, 1, 1))
+        self.register_buffer("light", light)
+        self.register_buffer("haze", torch.zeros(1, 1, HAZE_GRID, HAZE_GRID))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        radiance = undo_roll_off(decode(unit(x)))
+        dimmed = encode(self.log_factor.exp() * self.light * radiance)
+        return 2 * (dimmed + self._haze_at(x)) - 1
+
+    def initial(self, y: torch.Tensor) -> torch.Tensor:
+        radiance = self._measured_light(y) / (self.log_factor.exp() * self.light)
+        return (2 * encode(roll_off(radiance)) - 1).clamp(-1, 1)
+
+    def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
+        # The slope of the inverse curve; averaged over blocks, or the noise would steer it.
+        block = 8
+        with torch.enable_grad():
+            smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
+            smooth = smooth.detach().requires_grad_(True)
+            slope = torch.autograd.grad(self.initial(smooth).sum(), smooth)[0]
+        slope = F.avg_pool2d(slope.mean(dim=1, keepdim=True), block, ceil_mode=True,
+                             count_include_pad=False)
+        return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
+
+    def shrunk(self) -> LowLight:
+        coarse = LowLight(halved(self.light), self.exposure, self.neutral)
+        coarse.adopt(self)
+        return coarse
+
+    def adopt(self, coarse: Degradation) -> None:
+        self.log_factor.copy_(coarse.log_factor)
+        self.haze.copy_(coarse.haze)
+
+    def expose(self, y: torch.Tensor) -> None:
+        """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection)."""
+        balance = self.log_factor - self.log_factor.mean()
+        low, high = LOG_FACTOR_RANGE
+        for _ in range(20):
+            middle = (low + high) / 2
+            self.log_factor.copy_(balance + middle)
+            if float(unit(self.initial(y)).mean()) > self.exposure:
+                low = middle
+            else:
+                high = middle
+
+    def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
+        """f: damped step to the least-squares factor in linear light, held at the wished exposure
+        and white balance.  M: a gradient step on the mean residual with a smoothness term."""
+        measured = self._measured_light(y)
+        emitted = self.light * undo_roll_off(decode(unit(x0)))
+        # Clipped values say nothing about the factor.
+        known = ((y > -0.98) & (y < 0.98) & (x0 < 0.96)).float()
+        energy = (known * emitted.square()).sum() + 1e-8
+        factor = (known * measured * emitted).sum() / energy
+        fitted = factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(y)
+        # Any factor explains y with some brightness of x; the exposure target decides.
+        self.log_factor.lerp_(fitted, FIT_DAMPING)
+        fitted = self.log_factor.clone()
+        self.expose(y)
+        self.log_factor.lerp_(fitted, 1 - EXPOSURE_TRUST)
+
+        residual = F.adaptive_avg_pool2d((y - self(x0)).mean(dim=1, keepdim=True) / 2, HAZE_GRID)
+        with torch.enable_grad():
+            haze = self.haze.detach().requires_grad_(True)
+            roughness = torch.autograd.grad(smoothness_loss(haze), haze)[0] * haze.numel()
+        # A veil adds light: it is not negative, and the darkest pixels cannot be below it.
+        darkest = torch.quantile(unit(y).amin(dim=1).flatten()[:1_000_000], 0.01)
+        self.haze.add_(0.1 * residual - 0.05 * roughness)
+        self.haze.clamp_(0, min(LARGEST_HAZE, float(darkest)))
+
+    def _balance(self, y: torch.Tensor) -> torch.Tensor:
+        """Per-channel part of log f that takes ``neutral`` of the photo's colour cast away."""
+        means = self._measured_light(y).mean(dim=(2, 3), keepdim=True).clamp(min=1e-6).log()
+        return self.neutral * (means - means.mean())
+
+    def estimate(self) -> dict[str, Any]:
+        factors = self.log_factor.exp().flatten().tolist()
+        return {
+            "light_factor": [round(f, 4) for f in factors],
+            "light_map_range": [round(float(self.light.min()), 3),
+                                round(float(self.light.max()), 3)],
+            "haze_mean": round(float(self.haze.mean()), 4),
+        }
+
+    def _measured_light(self, y: torch.Tensor) -> torch.Tensor:
+        return decode(unit(y) - self._haze_at(y))
+
+    def _haze_at(self, image: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(self.haze, size=image.shape[-2:], mode="bilinear")
+
+
+def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
+    """The local light L (1, 1, H, W) in (0, 1]: edge-aware brightness of y raised to ``amount``.
+
+    Guided filter (He et al. 2010) on the logarithm of the brightest channel in linear light,
+    with its coefficients computed on a small copy.
+    """
+    brightness = decode(unit(y)).amax(dim=1, keepdim=True)
+    guide = (F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
+             + 1e-3).log()
+    factor = max(1, min(y.shape[-2:]) // 256)
+    small = F.avg_pool2d(guide, factor, ceil_mode=True, count_include_pad=False)
+    radius = max(1, min(small.shape[-2:]) // 8)
+    mean = box_mean(small, radius)
+    variance = box_mean(small.square(), radius) - mean.square()
+    slope = variance / (variance + 0.5)
+    offset = mean - slope * mean
+    slope, offset = (
+        F.interpolate(box_mean(c, radius), size=y.shape[-2:], mode="bilinear")
+        for c in (slope, offset)
+    )
+    smooth = slope * guide + offset
+    brightest = torch.quantile(smooth.flatten()[:: max(1, smooth.numel() // 100_000)], 0.98)
+    return (amount * (smooth - brightest)).clamp(math.log(1 / 16), 0).exp()
+
+
+def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
+    """Mean over (2·radius + 1)² pixels, at the border over what is there."""
+    kernel = 2 * radius + 1
+    return F.avg_pool2d(image, kernel, stride=1, padding=radius, count_include_pad=False)
+
+
+def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
+    degradation = LowLight(
+        local_light(y, values["fill"]), values["exposure"], values["neutral"]
+    )
+    degradation.expose(y)
+    noise = estimate_noise(y, PYRAMID_LEVELS)
+    return Problem(
+        y=y,
+        degradation=degradation,
+        sigma_y=tuple(values["denoise"] * sigma for sigma in noise),
+        quality=(
+            lambda x0: EXPOSURE_WEIGHT * exposure_loss(x0, values["exposure"]),
+            lambda x0: COLOR_WEIGHT * values["neutral"] * color_constancy_loss(x0),
+        ),
+        start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=20,
+    )
+
+
+# In units of 1/variance, like the data term; f already follows the exposure, and a strong pull would
+# paint light into blacks that hold none.
+EXPOSURE_WEIGHT = 1 / 0.3**2
+COLOR_WEIGHT = 20.0
+
+TASK = Task(
+    id="low-light",
+    title="Low light",
+    help=HELP,
+    pose=pose,
+    params=(
+        Param("exposure", "Exposure", 0.45, 0.1, 0.8, 0.01, "",
+              "How bright the result is on the whole; 0.45 is a normally exposed photo."),
+        Param("fill", "Fill light", 0.3, 0, 1, 0.05, "",
+              "How much more the dark parts are lifted than the bright ones."),
+        Param("denoise", "Denoise", 1.0, 0, 3, 0.05, "×",
+              "How much of the noise to remove; 0 keeps it all."),
+        Param("neutral", "Neutral colours", 0.2, 0, 1, 0.05, "",
+              "Removes a colour cast; lower it to keep the mood of the light."),
+    ),
+    default_steps=2,
+    order=10,
+)

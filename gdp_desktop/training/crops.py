@@ -1,0 +1,110 @@
+"""Random crops of a folder of photos, at several scales, for training a prior."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.files import find_photos
+from gdp_desktop.image.photo import load_photo
+
+MIN_PHOTOS = 10
+# The coarse pass sees whole photos at 256 pixels, the fine pass sees them at full size: the prior
+# must know both.  Shares of the scales 1, 1/2, 1/4, 1/8.
+SCALE_SHARES = (0.45, 0.27, 0.18, 0.10)
+SMALLEST_SIDE = 96
+
+
+@dataclass(frozen=True)
+class Split:
+    """Paths of the photos that train and of those that only measure."""
+
+    train: tuple[Path, ...]
+    val: tuple[Path, ...]
+
+
+def split_photos(folder: Path, val_share: float = 0.04) -> Split:
+    """The split of SOURCES.csv (columns ``file``, ``split``) if the folder has one, else every
+    n-th photo measures.  Raises PhotoError for a folder with too few photos."""
+    photos = find_photos([folder])
+    listing = folder / "SOURCES.csv"
+    if listing.is_file():
+        with listing.open(newline="", encoding="utf-8") as lines:
+            held_out = {row["file"] for row in csv.DictReader(lines) if row["split"] == "val"}
+        val = tuple(p for p in photos if p.name in held_out)
+    else:
+        val = tuple(photos[:: max(2, round(1 / val_share))])
+    train = tuple(p for p in photos if p not in set(val))
+    if len(train) < MIN_PHOTOS:
+        raise PhotoError(
+            f"{folder} has {len(train)} photos to train on; give a folder with at least "
+            f"{MIN_PHOTOS} (better: hundreds)."
+        )
+    return Split(train, val)
+
+
+def load_pixels(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | PhotoError]]:
+    """Each photo's (H, W, 3) uint8 pixels, or the reason why it cannot be read."""
+    for path in paths:
+        try:
+            unit = load_photo(path).to_unit()
+            yield path, np.rint(unit * 255).astype(np.uint8)
+        except PhotoError as error:
+            yield path, error
+
+
+class CropSource:
+    """Draws uint8 crops (N, 3, size, size) from photos kept in memory at every scale."""
+
+    def __init__(self, photos: Iterable[np.ndarray], seed: int) -> None:
+        self._scales: list[list[np.ndarray]] = [[] for _ in SCALE_SHARES]
+        for pixels in photos:
+            for level in self._scales:
+                if min(pixels.shape[:2]) < SMALLEST_SIDE:
+                    break
+                level.append(pixels)
+                height, width = pixels.shape[:2]
+                pixels = cv2.resize(
+                    pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA
+                )
+        if not self._scales[0]:
+            raise PhotoError(
+                f"No photo is at least {SMALLEST_SIDE} pixels high and wide; "
+                "give larger photos to train on."
+            )
+        # A photo is drawn as often as it has pixels, up to a bound, so that one huge photo
+        # does not become the training set.
+        self._weights = [
+            np.array([min(p.shape[0] * p.shape[1], 1_000_000) for p in level], dtype=float)
+            for level in self._scales
+        ]
+        self._rng = np.random.default_rng(seed)
+
+    def sample(self, count: int, size: int) -> torch.Tensor:
+        crops = np.empty((count, size, size, 3), np.uint8)
+        for n in range(count):
+            crops[n] = self._crop(size)
+        return torch.from_numpy(crops).permute(0, 3, 1, 2)
+
+    def _crop(self, size: int) -> np.ndarray:
+        pixels = self._photo()
+        while min(pixels.shape[:2]) < size:
+            pixels = self._photo()
+        top = self._rng.integers(pixels.shape[0] - size + 1)
+        left = self._rng.integers(pixels.shape[1] - size + 1)
+        crop = pixels[top : top + size, left : left + size]
+        return crop[:, ::-1] if self._rng.random() < 0.5 else crop
+
+    def _photo(self) -> np.ndarray:
+        level = self._rng.choice(len(SCALE_SHARES), p=SCALE_SHARES)
+        while not self._scales[level]:
+            level -= 1
+        weights = self._weights[level]
+        return self._scales[level][self._rng.choice(len(weights), p=weights / weights.sum())]

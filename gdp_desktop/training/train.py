@@ -1,0 +1,283 @@
+"""Training of the embedded prior: a generator of reports that can be stopped and resumed."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save
+
+from gdp_desktop.diffusion.checkpoints import (
+    CheckpointError,
+    config_from_metadata,
+    load_unet,
+    read_metadata,
+    serialise_unet,
+)
+from gdp_desktop.diffusion.precision import bfloat16_pays
+from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.files import atomic_write
+from gdp_desktop.training.crops import CropSource, load_pixels, split_photos
+from gdp_desktop.training.validation import BAND_EDGES, band_of, denoising_psnr
+
+EMA_DECAY = 0.999
+WARMUP_STEPS = 300
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that decides a training run."""
+
+    photos: Path
+    out: Path
+    minutes: float
+    network: UNetConfig = field(default_factory=UNetConfig)
+    start_from: Path | None = None
+    learning_rate: float = 8e-4
+    batch: int = 32
+    crop: int = 64
+    checkpoint_seconds: float = 120.0
+    validation_seconds: float = 600.0
+    device: str = "cpu"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """Where a run stands; ``val_psnr`` maps σ (8-bit units) to dB when it was just measured."""
+
+    step: int
+    crops: int
+    seconds: float
+    seconds_left: float
+    loss: float
+    band_loss: dict[str, float]
+    learning_rate: float
+    val_psnr: dict[int, float] | None = None
+    skipped: tuple[str, ...] = ()
+
+
+def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
+    """Trains until the planned minutes are used up, yielding about every ten seconds.
+
+    Writes the averaged weights to ``plan.out`` and what is needed to go on to
+    ``resume_path(plan.out)``, both whole or not at all; a run with the same ``out`` resumes there.
+
+    Raises PhotoError (folder) and CheckpointError (a file to resume or start from).
+    """
+    torch.manual_seed(plan.seed)
+    split = split_photos(plan.photos)
+    skipped: list[str] = []
+    source = CropSource(_readable(split.train, skipped), plan.seed)
+    val = list(_readable(split.val, skipped))
+    state = _TrainingState.resume_or_start(plan)
+    run_started, next_checkpoint = time.monotonic(), plan.checkpoint_seconds
+    earlier_seconds = state.seconds
+    next_report, next_validation = 0.0, 0.0
+    recent = _RunningLoss()
+
+    while True:
+        state.seconds = earlier_seconds + time.monotonic() - run_started
+        progress = min(state.seconds / (60 * plan.minutes), 1.0)
+        finished = progress >= 1.0
+        elapsed = time.monotonic() - run_started
+        if not finished:
+            # One batch in four has crops of twice the size and the same number of pixels, so that
+            # the network also learns to use the wide surroundings it has at full resolution.
+            wide = state.step % 4 == 3
+            crops = source.sample(*((plan.batch // 4, 2 * plan.crop) if wide else
+                                    (plan.batch, plan.crop)))
+            recent.add(*state.learn(crops, progress))
+        if elapsed >= next_report or finished:
+            psnr = None
+            if val and (elapsed >= next_validation or finished):
+                psnr = denoising_psnr(state.ema, val, plan.device)
+                next_validation = elapsed + plan.validation_seconds
+            report = TrainingReport(
+                state.step, state.crops, state.seconds,
+                max(0.0, 60 * plan.minutes - state.seconds),
+                recent.mean(), recent.by_band(), state.current_lr, psnr, tuple(skipped),
+            )
+            state.history.append(_history_row(report))
+            yield report
+            recent, next_report = _RunningLoss(), elapsed + 10.0
+        if elapsed >= next_checkpoint or finished:
+            state.save(plan.out)
+            next_checkpoint = elapsed + plan.checkpoint_seconds
+        if finished:
+            return
+
+
+def resume_path(out: Path) -> Path:
+    return out.with_name(out.stem + ".training.part")
+
+
+def sample_log_sigma(count: int) -> torch.Tensor:
+    """log σ for training, (N,): mostly where the detail of a photo is decided, and one in six
+    anywhere between the schedule's ends, where the light and colour of a photo are."""
+    lowest, highest = Schedule.linear().sigmas.log()[[0, -1]].tolist()
+    detail = torch.randn(count) * 1.4 - 1.1
+    anywhere = lowest + (highest - lowest) * torch.rand(count)
+    chosen = torch.where(torch.rand(count) < 1 / 6, anywhere, detail)
+    return chosen.clamp(lowest, highest)
+
+
+class _TrainingState:
+    """Network, its average, optimiser and counters; knows how to be saved."""
+
+    def __init__(self, plan: TrainingPlan, network: UNet) -> None:
+        self.plan = plan
+        self.network = network.to(plan.device, memory_format=torch.channels_last).train()
+        self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+        )
+        self.step, self.crops, self.seconds, self.current_lr = 0, 0, 0.0, 0.0
+        self.history: list[dict[str, float]] = []
+
+    @classmethod
+    def resume_or_start(cls, plan: TrainingPlan) -> _TrainingState:
+        saved = resume_path(plan.out)
+        if saved.is_file():
+            return cls._resume(plan, saved)
+        if plan.start_from is not None:
+            return cls(plan, load_unet(plan.start_from))
+        return cls(plan, UNet(plan.network))
+
+    @classmethod
+    def _resume(cls, plan: TrainingPlan, saved: Path) -> _TrainingState:
+        metadata = read_metadata(saved)
+        try:
+            counters = json.loads(metadata["training"])
+            state = cls(plan, UNet(config_from_metadata(metadata)))
+            tensors = load_file(saved, device=plan.device)
+            state.network.load_state_dict(_with_prefix(tensors, "network."))
+            state.ema.load_state_dict(_with_prefix(tensors, "ema."))
+            for name, parameter in state.network.named_parameters():
+                state.optimiser.state[parameter] = {
+                    "step": torch.tensor(float(counters["step"])),
+                    "exp_avg": tensors[f"exp_avg.{name}"],
+                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
+                }
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"{saved} is not a training state; move it away to start anew."
+            ) from error
+        state.step, state.crops = counters["step"], counters["crops"]
+        state.seconds, state.history = counters["seconds"], counters["history"]
+        return state
+
+    def learn(self, crops: torch.Tensor, progress: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimiser step; returns (per-crop loss, log σ), both (N,)."""
+        warmup = min(1.0, (self.step + 1) / WARMUP_STEPS)
+        cosine = 0.5 * (1 + math.cos(math.pi * progress))
+        self.current_lr = self.plan.learning_rate * warmup * (0.005 + 0.995 * cosine)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.current_lr
+
+        device = self.plan.device
+        x0 = crops.to(device).float().div(127.5).sub(1).contiguous(
+            memory_format=torch.channels_last
+        )
+        log_sigma = sample_log_sigma(len(x0)).to(device)
+        alpha = (1 + (2 * log_sigma).exp()).rsqrt()[:, None, None, None]  # sqrt(ᾱ)
+        spread = (1 - alpha.square()).sqrt()
+        eps = torch.randn_like(x0)
+        x_t, v = alpha * x0 + spread * eps, alpha * eps - spread * x0
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16_pays(device)):
+            predicted = self.network(x_t, log_sigma)
+        losses = F.mse_loss(predicted.float(), v, reduction="none").mean(dim=(1, 2, 3))
+        losses.mean().backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        # An average over 64x64 crops counts a wide crop once for each 64x64 it holds.
+        self.crops += crops.shape[0] * crops.shape[2] * crops.shape[3] // self.plan.crop**2
+
+        decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for averaged, parameter in zip(
+                self.ema.parameters(), self.network.parameters(), strict=True
+            ):
+                averaged.lerp_(parameter, 1 - decay)
+        return losses.detach(), log_sigma
+
+    def save(self, out: Path) -> None:
+        counters = {
+            "step": self.step, "crops": self.crops, "seconds": round(self.seconds, 1),
+            "history": self.history,
+        }
+        summary = {key: counters[key] for key in ("step", "crops", "seconds")}
+        summary["batch"], summary["crop"] = self.plan.batch, self.plan.crop
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, serialise_unet(self.ema, summary), overwrite=True)
+
+        tensors = {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+        tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            slot = self.optimiser.state[parameter]
+            for key in ("exp_avg", "exp_avg_sq"):
+                tensors[f"{key}.{name}"] = slot[key]
+        tensors = {key: tensor.contiguous() for key, tensor in tensors.items()}
+        metadata = {
+            "format": "gdp-training",
+            "config": json.dumps(asdict(self.network.config)),
+            "training": json.dumps(counters),
+        }
+        atomic_write(resume_path(out), save(tensors, metadata), overwrite=True)
+
+
+class _RunningLoss:
+    """v-prediction loss since the last report, whole and per band of noise level."""
+
+    def __init__(self) -> None:
+        self._losses: list[torch.Tensor] = []
+        self._bands: list[torch.Tensor] = []
+
+    def add(self, losses: torch.Tensor, log_sigma: torch.Tensor) -> None:
+        self._losses.append(losses.cpu())
+        self._bands.append(band_of(log_sigma.cpu()))
+
+    def mean(self) -> float:
+        return float(torch.cat(self._losses).mean()) if self._losses else math.nan
+
+    def by_band(self) -> dict[str, float]:
+        if not self._losses:
+            return {}
+        losses, bands = torch.cat(self._losses), torch.cat(self._bands)
+        return {
+            name: float(losses[bands == k].mean())
+            for k, (name, _) in enumerate(BAND_EDGES)
+            if bool((bands == k).any())
+        }
+
+
+def _readable(paths: tuple[Path, ...], skipped: list[str]) -> Iterator[np.ndarray]:
+    for _, pixels in load_pixels(paths):
+        if isinstance(pixels, PhotoError):
+            skipped.append(str(pixels))
+        else:
+            yield pixels
+
+
+def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _history_row(report: TrainingReport) -> dict[str, float]:
+    row = {"step": report.step, "seconds": round(report.seconds), "loss": round(report.loss, 5)}
+    for sigma, psnr in (report.val_psnr or {}).items():
+        row[f"psnr_{sigma}"] = round(psnr, 3)
+    return row
+

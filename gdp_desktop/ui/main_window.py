@@ -1,0 +1,303 @@
+"""The window: docks, menus, drops, and a slot for each action; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gdp_desktop.image.photo import Photo
+from gdp_desktop.tasks.task import Task
+from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus, tool_tip
+from gdp_desktop.ui.canvas import Canvas, Tool
+from gdp_desktop.ui.document import Document
+from gdp_desktop.ui.drops import dropped_paths
+from gdp_desktop.ui.empty_hint import EmptyHint
+from gdp_desktop.ui.file_actions import FileActions
+from gdp_desktop.ui.mask_brush import MaskBrush
+from gdp_desktop.ui.message_bar import MessageBar, Offer
+from gdp_desktop.ui.panels import PANELS
+from gdp_desktop.ui.panels.panel import Panel, Surroundings
+from gdp_desktop.ui.panels.queue_panel import QueuePanel
+from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.settings import STATE_VERSION, Settings
+from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
+from gdp_desktop.ui.status_line import StatusLine
+from gdp_desktop.ui.theme import icon
+from gdp_desktop.ui.workbench import Workbench
+from gdp_desktop.worker.loader import Loader
+from gdp_desktop.worker.queue import JobQueue
+
+NAME = "GDP Desktop"
+# A key that is held longer than this is let go of to go back.
+SECONDS_OF_A_TAP = 0.3
+
+P = TypeVar("P", bound=Panel)
+
+
+class MainWindow(QMainWindow):
+    def __init__(
+        self,
+        queue: JobQueue,
+        loader: Loader,
+        tasks: Mapping[str, Task],
+        priors: Sequence[str],
+        settings: Settings,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        self._tasks = tasks
+        self.document = Document(self)
+        self.queue = queue
+        self.workbench = Workbench(self.document, queue, loader, tasks, self)
+        self.brush = MaskBrush(self.document, self)
+        self.brush.set_hardness(settings.brush_hardness)
+        self.canvas = Canvas(self.document, self.brush)
+        self.files = FileActions(self, self.document, self.workbench, settings)
+        self.message_bar = MessageBar()
+        self._hint = EmptyHint()
+        self._status = StatusLine(self.document)
+        self._original_since = 0.0
+        self._panels: dict[type[Panel], Panel] = {}
+        self._docks: dict[type[Panel], QDockWidget] = {}
+        self.actions_by_id = build(self, self._receivers()) | self._undo_actions()
+        self._lay_out()
+        self._add_panels(priors)
+        self._fill_bars()
+        self._listen()
+        self._restore_layout()
+        self._show_title()
+        self._refresh()
+
+    def panel(self, kind: type[P]) -> P:
+        panel = self._panels[kind]
+        assert isinstance(panel, kind)
+        return panel
+
+    # How it is put together
+
+    def _lay_out(self) -> None:
+        self.setAcceptDrops(True)
+        self.resize(1280, 820)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.message_bar)
+        column.addWidget(self.canvas, 1)
+        self.setCentralWidget(middle)
+        self.setStatusBar(self._status)
+        QVBoxLayout(self.canvas).addWidget(self._hint, 0, Qt.AlignmentFlag.AlignCenter)
+        # The panels at the sides are as high as the window; the queue lies under the canvas.
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        self.setCorner(Qt.Corner.BottomRightCorner, right)
+
+    def _receivers(self) -> dict[str, QObject]:
+        """Whose methods the table of actions may name."""
+        return {
+            "window": self,
+            "canvas": self.canvas,
+            "brush": self.brush,
+            "files": self.files,
+            "workbench": self.workbench,
+        }
+
+    def _undo_actions(self) -> dict[str, QAction]:
+        stack = self.document.undo_stack
+        undo, redo = stack.createUndoAction(self, "Undo"), stack.createRedoAction(self, "Redo")
+        undo.setShortcuts(["Ctrl+Z"])
+        redo.setShortcuts(["Ctrl+Shift+Z", "Ctrl+Y"])
+        for action, name in ((undo, "undo"), (redo, "redo")):
+            action.setIcon(icon(name))
+            action.setObjectName(name)
+        return {"undo": undo, "redo": redo}
+
+    def _add_panels(self, priors: Sequence[str]) -> None:
+        around = Surroundings(
+            self.document, self.queue, self.workbench, self.brush, self._tasks, priors,
+            self.actions_by_id,
+        )
+        for kind in PANELS:
+            dock = QDockWidget(kind.title, self, objectName=kind.__name__)
+            self._panels[kind] = kind(around)
+            self._docks[kind] = dock
+            dock.setWidget(self._panels[kind])
+            self.addDockWidget(kind.area, dock)
+        self._docks[QueuePanel].hide()
+        self.panel(TaskPanel).choose_task(self._settings.task)
+
+    def _fill_bars(self) -> None:
+        panels = QMenu("&Panels", self)
+        panels.addActions([dock.toggleViewAction() for dock in self._docks.values()])
+        fill_menus(self, self.actions_by_id | {"panels": panels.menuAction()})
+        bar = QToolBar("Tools", self, objectName="tools", movable=False, iconSize=QSize(22, 22))
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for action_id in TOOL_BAR:
+            if action_id is None:
+                bar.addSeparator()
+            else:
+                action = self.actions_by_id[action_id]
+                bar.addAction(action)
+                bar.widgetForAction(action).setAccessibleName(action.text().replace("&", ""))
+        self.addToolBar(bar)
+
+    def _listen(self) -> None:
+        document, bench, tasks = self.document, self.workbench, self.panel(TaskPanel)
+        for signal in (document.opened, document.result_changed, document.preview_changed,
+                       document.mask_changed, bench.running_changed):
+            signal.connect(self._refresh)
+        document.opened.connect(self._on_opened)
+        document.modified_changed.connect(self.setWindowModified)
+        bench.opening.connect(self._status.showMessage)
+        bench.informed.connect(self._inform)
+        bench.warned.connect(self._warn)
+        bench.left_unsaved.connect(self._offer_to_save)
+        bench.enqueued.connect(self._docks[QueuePanel].show)
+        bench.running_changed.connect(self._on_running)
+        tasks.recipe_changed.connect(self._on_recipe_changed)
+        self._hint.open_asked.connect(self.files.open_photo)
+        self.actions_by_id["show_original"].toggled.connect(self._note_time)
+        self.canvas.zoom_changed.connect(self._status.show_zoom)
+        self.canvas.hovered.connect(self._status.show_pixel)
+        self.canvas.compare_changed.connect(self._refresh)
+
+    def _restore_layout(self) -> None:
+        self.restoreGeometry(self._settings.geometry)
+        self.restoreState(self._settings.window_state, STATE_VERSION)
+
+    # What it shows
+
+    def _refresh(self) -> None:
+        enable(self.actions_by_id, self._state())
+        self.actions_by_id["show_mask"].setChecked(self.canvas.shows_mask)
+        self.actions_by_id["use_hand"].setChecked(self.canvas.tool is Tool.HAND)
+
+    def _state(self) -> Needs:
+        document = self.document
+        facts = {
+            Needs.PHOTO: document.photo is not None,
+            Needs.RESULT: document.result is not None,
+            Needs.COMPARISON: document.result is not None or document.preview is not None,
+            Needs.MASK: not document.mask.is_empty,
+            Needs.RUNNING: self.workbench.is_running,
+            Needs.IDLE: not self.workbench.is_running,
+        }
+        state = Needs.NOTHING
+        for need, is_met in facts.items():
+            state |= need if is_met else Needs.NOTHING
+        return state
+
+    def _on_opened(self) -> None:
+        self._hint.hide()
+        self.message_bar.hide()
+        self._status.clearMessage()
+        self._choose_tool()
+        self._show_title()
+
+    def _show_title(self) -> None:
+        path = self.document.path
+        self.setWindowTitle(f"{path.name}[*] – {NAME}" if path else NAME)
+
+    def _on_recipe_changed(self) -> None:
+        task = self.workbench.task
+        if task.id != self._settings.task:
+            self._settings.task = task.id
+            self._choose_tool()
+
+    def _choose_tool(self) -> None:
+        """The brush is at hand where a mask is needed."""
+        if self.document.photo:
+            needs_mask = self.workbench.task.needs_mask
+            self.actions_by_id["use_brush" if needs_mask else "use_hand"].trigger()
+
+    def _on_running(self, running: bool) -> None:
+        """The mask would cover what is being restored."""
+        if running:
+            self.message_bar.hide()
+            self.canvas.show_mask(False)
+
+    def _inform(self, sentence: str) -> None:
+        self.message_bar.inform(sentence)
+
+    def _warn(self, sentence: str) -> None:
+        self._status.clearMessage()
+        self.message_bar.warn(sentence)
+
+    def _offer_to_save(self, photo: Photo, source: Path) -> None:
+        save = Offer("Save it", partial(self.workbench.save_left, photo, source))
+        self.message_bar.inform(f"The result of {source.name} was not saved.", save)
+
+    # Slots of actions that concern the window itself
+
+    def show_shortcuts(self) -> None:
+        ShortcutSheet(self).open()
+
+    def show_about(self) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle(f"About {NAME}")
+        box.setText(f"<b>{NAME}</b><br>Restores photos with a generative diffusion prior.")
+        box.setInformativeText("Everything is computed on this machine; nothing is sent anywhere.")
+        box.open()
+
+    def quit(self) -> None:
+        if self._may_close():
+            self.close()
+
+    # What comes from outside
+
+    def _note_time(self) -> None:
+        self._original_since = time.monotonic()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """The key that shows the original shows it for as long as it is held, if it is held."""
+        was_held = time.monotonic() - self._original_since > SECONDS_OF_A_TAP
+        action = self.actions_by_id["show_original"]
+        if event.key() == Qt.Key.Key_Backslash and not event.isAutoRepeat() and was_held:
+            action.setChecked(False)
+            self.canvas.show_before(False)
+        super().keyReleaseEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if dropped_paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        event.acceptProposedAction()
+        self.files.take(dropped_paths(event.mimeData()))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        # The system's own close is the user's; a close() in the program has been thought about.
+        if event.spontaneous() and not self._may_close():
+            event.ignore()
+            return
+        self._settings.geometry = self.saveGeometry()
+        self._settings.window_state = self.saveState(STATE_VERSION)
+        self._settings.brush_hardness = self.brush.hardness
+        event.accept()
+
+    def _may_close(self) -> bool:
+        """An unsaved result, or photos that are not done, are pointed out first."""
+        if self.document.is_modified:
+            self.message_bar.warn("The result is not saved yet.",
+                                  Offer("Save it", self.workbench.save),
+                                  Offer("Close without saving", self.close))
+            return False
+        if self.queue.is_started:
+            self.message_bar.warn("The queue is not done yet.",
+                                  Offer("Cancel the queue and close", self.close))
+            return False
+        return True

@@ -1,0 +1,59 @@
+"""The one primary button, and how far the restoration has come."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from gdp_desktop.restoration.job import Progress
+from gdp_desktop.ui.theme import icon
+from gdp_desktop.ui.wording import time_left
+
+PARTS = 1000
+
+
+class RunBar(QWidget):
+    run_asked = Signal()
+    cancel_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_running = False
+        self._button = QPushButton(objectName="primary")
+        self._bar = QProgressBar(maximum=PARTS, textVisible=False)
+        self._bar.setAccessibleName("Progress")
+        self._text = QLabel(objectName="help")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 12)
+        column.addWidget(self._text)
+        column.addWidget(self._bar)
+        column.addWidget(self._button)
+        self._button.clicked.connect(self._on_clicked)
+        self._button.setEnabled(False)
+        self.set_running(False)
+
+    def set_running(self, running: bool) -> None:
+        self._is_running = running
+        text = "Cancel" if running else "Restore photo"
+        tip = "Stop restoring (Esc)" if running else "Restore the open photo (Shift+R)"
+        self._button.setText(text)
+        self._button.setAccessibleName(text)
+        self._button.setToolTip(tip)
+        self._button.setIcon(icon("cancel" if running else "run"))
+        self._text.setText("Getting ready…")
+        self._bar.setValue(0)
+        self._bar.setVisible(running)
+        self._text.setVisible(running)
+
+    def allow(self) -> None:
+        """There is a photo to restore."""
+        self._button.setEnabled(True)
+
+    def show_progress(self, progress: Progress) -> None:
+        share = progress.done / max(1, progress.total)
+        self._bar.setValue(round(share * PARTS))
+        self._text.setText(" · ".join(filter(None, [f"{share:.0%}",
+                                                    time_left(progress.seconds_left)])))
+
+    def _on_clicked(self) -> None:
+        (self.cancel_asked if self._is_running else self.run_asked).emit()

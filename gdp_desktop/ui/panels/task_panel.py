@@ -1,0 +1,158 @@
+"""What to do to the photo: the task, its parameters, the mask, and the button that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.tasks.task import Task
+from gdp_desktop.ui.panels.advanced_group import AdvancedGroup
+from gdp_desktop.ui.panels.choice_row import row_for
+from gdp_desktop.ui.panels.fold import Fold
+from gdp_desktop.ui.panels.mask_group import MaskGroup
+from gdp_desktop.ui.panels.panel import Panel, Surroundings
+from gdp_desktop.ui.panels.run_bar import RunBar
+from gdp_desktop.ui.panels.slider_row import guard_wheel
+
+WIDTH = 300
+
+
+class ParamPage(QWidget):
+    """A row for each parameter of a task; the values stay while another task is shown."""
+
+    changed = Signal()
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self._rows = {param.key: row_for(param) for param in task.params}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(10)
+        for row in self._rows.values():
+            column.addWidget(row)
+            row.changed.connect(self.changed)
+
+    @property
+    def values(self) -> dict[str, float]:
+        return {key: row.value for key, row in self._rows.items()}
+
+    def set_values(self, values: Mapping[str, float]) -> None:
+        """What is not given goes back to its default."""
+        for key, row in self._rows.items():
+            if key in values:
+                row.set_value(values[key])
+            else:
+                row.reset()
+
+
+class TaskPanel(Panel):
+    """Widgets for a Recipe; defaults come from the tasks alone."""
+
+    title = "Restore"
+    area = Qt.DockWidgetArea.RightDockWidgetArea
+    recipe_changed = Signal()
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self._tasks = around.tasks
+        self._workbench = around.workbench
+        self._choice = QComboBox()
+        self._help = QLabel(wordWrap=True, objectName="help")
+        self._pages = {task.id: ParamPage(task) for task in around.tasks.values()}
+        self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=True)
+        self._advanced = AdvancedGroup(around.priors)
+        self._run_bar = RunBar()
+        self._fill_choice()
+        self._lay_out()
+        self._listen(around)
+        self._show_task()
+
+    @property
+    def task(self) -> Task:
+        return self._tasks[self._choice.currentData()]
+
+    def choose_task(self, task_id: str) -> None:
+        """An unknown one is passed over."""
+        if task_id in self._tasks:
+            self._choice.setCurrentIndex(self._choice.findData(task_id))
+
+    def recipe(self) -> Recipe:
+        return Recipe(
+            task=self.task.id,
+            params=self._pages[self.task.id].values,
+            steps=self._advanced.steps,
+            seed=self._advanced.seed,
+            prior=self._advanced.prior,
+            device=self._advanced.device,
+        )
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        self.choose_task(recipe.task)
+        self._pages[recipe.task].set_values(recipe.params)
+        self._advanced.set_steps(recipe.steps, self.task.default_steps)
+        self._advanced.set_seed(recipe.seed)
+        self._advanced.set_prior(recipe.prior)
+        self._advanced.set_device(recipe.device)
+
+    def _hand_over(self) -> None:
+        self._workbench.set_recipe(self.recipe())
+
+    def _fill_choice(self) -> None:
+        self._choice.setAccessibleName("Task")
+        self._choice.setToolTip("What to do to the photo")
+        guard_wheel(self._choice)
+        for task in self._tasks.values():
+            self._choice.addItem(task.title, task.id)
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(12)
+        for widget in (self._choice, self._help, *self._pages.values(), self._mask_fold,
+                       Fold("Advanced", self._advanced, is_open=False)):
+            column.addWidget(widget)
+        column.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(_scrolling(content), 1)
+        outer.addWidget(self._run_bar)
+        self.setMinimumWidth(WIDTH)
+
+    def _listen(self, around: Surroundings) -> None:
+        self._choice.currentIndexChanged.connect(self._show_task)
+        for page in self._pages.values():
+            page.changed.connect(self.recipe_changed)
+        self._advanced.changed.connect(self.recipe_changed)
+        self._run_bar.run_asked.connect(around.workbench.run)
+        self.recipe_changed.connect(self._hand_over)
+        self._run_bar.cancel_asked.connect(around.workbench.cancel)
+        around.document.opened.connect(self._run_bar.allow)
+        around.workbench.running_changed.connect(self._run_bar.set_running)
+        around.workbench.progressed.connect(self._run_bar.show_progress)
+
+    def _show_task(self) -> None:
+        task = self.task
+        self._help.setText(task.help)
+        for task_id, page in self._pages.items():
+            page.setVisible(task_id == task.id and bool(task.params))
+        self._advanced.set_steps(None, task.default_steps)
+        self.recipe_changed.emit()
+
+
+def _scrolling(content: QWidget) -> QScrollArea:
+    area = QScrollArea(widgetResizable=True, frameShape=QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(content)
+    return area

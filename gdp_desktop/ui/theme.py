@@ -1,0 +1,77 @@
+"""Neutral dark grey everywhere, so that nothing on the screen tints the eye; and the icons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtGui import QColor, QIcon, QPalette
+from PySide6.QtWidgets import QApplication
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+# Beside the package in a checkout, inside it when installed from a wheel.
+_RESOURCE_FOLDERS = (_PACKAGE.parent / "resources", _PACKAGE / "resources")
+
+WINDOW = QColor(43, 43, 43)
+FIELD = QColor(30, 30, 30)
+BUTTON = QColor(61, 61, 61)
+TEXT = QColor(214, 214, 214)
+FAINT = QColor(150, 150, 150)
+DISABLED = QColor(110, 110, 110)
+ACCENT = QColor(74, 127, 181)
+DONE = QColor(112, 173, 112)
+FAILED = QColor(224, 108, 96)
+
+_COLOURS = {
+    QPalette.ColorRole.Window: WINDOW,
+    QPalette.ColorRole.WindowText: TEXT,
+    QPalette.ColorRole.Base: FIELD,
+    QPalette.ColorRole.AlternateBase: QColor(36, 36, 36),
+    QPalette.ColorRole.Text: TEXT,
+    QPalette.ColorRole.PlaceholderText: FAINT,
+    QPalette.ColorRole.Button: BUTTON,
+    QPalette.ColorRole.ButtonText: TEXT,
+    QPalette.ColorRole.BrightText: QColor(255, 255, 255),
+    QPalette.ColorRole.ToolTipBase: QColor(24, 24, 24),
+    QPalette.ColorRole.ToolTipText: TEXT,
+    QPalette.ColorRole.Highlight: ACCENT,
+    QPalette.ColorRole.HighlightedText: QColor(255, 255, 255),
+    QPalette.ColorRole.Link: ACCENT.lighter(130),
+    QPalette.ColorRole.Light: QColor(82, 82, 82),
+    QPalette.ColorRole.Midlight: QColor(70, 70, 70),
+    QPalette.ColorRole.Mid: QColor(52, 52, 52),
+    QPalette.ColorRole.Dark: QColor(26, 26, 26),
+    QPalette.ColorRole.Shadow: QColor(12, 12, 12),
+    QPalette.ColorRole.Accent: ACCENT,
+}
+_FADED = (
+    QPalette.ColorRole.WindowText,
+    QPalette.ColorRole.Text,
+    QPalette.ColorRole.ButtonText,
+    QPalette.ColorRole.PlaceholderText,
+)
+
+
+def apply_theme(app: QApplication) -> None:
+    app.setStyle("Fusion")
+    app.setPalette(_palette())
+    app.setStyleSheet(_resource("theme.qss").read_text(encoding="utf-8"))
+    app.setWindowIcon(icon("app"))
+
+
+def icon(name: str) -> QIcon:
+    return QIcon(str(_resource("icons") / f"{name}.svg"))
+
+
+def _resource(name: str) -> Path:
+    places = [folder / name for folder in _RESOURCE_FOLDERS]
+    return next((place for place in places if place.exists()), places[0])
+
+
+def _palette() -> QPalette:
+    palette = QPalette()
+    for role, colour in _COLOURS.items():
+        palette.setColor(role, colour)
+    for role in _FADED:
+        palette.setColor(QPalette.ColorGroup.Disabled, role, DISABLED)
+    palette.setColor(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Highlight, BUTTON)
+    return palette

@@ -1,0 +1,144 @@
+"""Files are read and written on a thread of their own, so that no window waits for a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, Signal, Slot
+
+from gdp_desktop.image.files import free_path, result_path
+from gdp_desktop.image.mask import Mask, load_mask, save_mask
+from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.image.pyramid import Pyramid
+from gdp_desktop.worker.display import display_pyramid
+from gdp_desktop.worker.runner import stop_thread
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A photo from a file, with what the screen shows of it."""
+
+    path: Path
+    photo: Photo
+    pyramid: Pyramid
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A restored photo, with what the screen shows of it."""
+
+    photo: Photo
+    pyramid: Pyramid
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """``photo`` is in the file ``path``; ``notes`` say what the format could not hold."""
+
+    photo: Photo
+    path: Path
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    sentence: str
+    path: Path | None = None
+
+
+def _open(path: Path) -> Opened:
+    photo = load_photo(path)
+    return Opened(path, photo, display_pyramid(photo))
+
+
+def _prepare(photo: Photo) -> Prepared:
+    return Prepared(photo, display_pyramid(photo))
+
+
+def _save(photo: Photo, path: Path, overwrite: bool) -> Saved:
+    return Saved(photo, path, save_photo(photo, path, overwrite=overwrite))
+
+
+def _save_beside(photo: Photo, source: Path) -> Saved:
+    return _save(photo, free_path(result_path(source)), overwrite=False)
+
+
+class _Worker(QObject):
+    """Lives in the loader's thread."""
+
+    ended = Signal(object)
+
+    @Slot(object, object)
+    def do(self, work: Work, path: Path | None) -> None:
+        try:
+            self.ended.emit(work())
+        except Exception as error:
+            self.ended.emit(Failed(str(error) or type(error).__name__, path))
+
+
+class Loader(QObject):
+    """Lives in the GUI thread; what was asked for comes back as a signal, in the same order."""
+
+    opened = Signal(object)
+    prepared = Signal(object)
+    saved = Signal(object)
+    mask_loaded = Signal(object)
+    failed = Signal(str)
+    _asked = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._wanted: Path | None = None
+        self._worker = _Worker()
+        self._thread = QThread()
+        self._worker.moveToThread(self._thread)
+        self._asked.connect(self._worker.do)
+        self._worker.ended.connect(self._hand_on)
+        self._thread.start()
+
+    def open(self, path: Path) -> None:
+        """Only the photo that was asked for last is announced."""
+        self._wanted = path
+        self._asked.emit(partial(_open, path), path)
+
+    def prepare(self, photo: Photo) -> None:
+        self._asked.emit(partial(_prepare, photo), None)
+
+    def save(self, photo: Photo, path: Path, *, overwrite: bool) -> None:
+        self._asked.emit(partial(_save, photo, path, overwrite), None)
+
+    def save_beside(self, photo: Photo, source: Path) -> None:
+        """As NAME-restored.EXT, numbered if that is there already."""
+        self._asked.emit(partial(_save_beside, photo, source), None)
+
+    def open_mask(self, path: Path, photo: Photo) -> None:
+        self._asked.emit(partial(load_mask, path, photo.size), None)
+
+    def save_mask(self, mask: Mask, path: Path) -> None:
+        """The mask must not change any more: give a copy."""
+        self._asked.emit(partial(save_mask, mask, path, overwrite=True), None)
+
+    def shutdown(self, milliseconds: int = 5000) -> bool:
+        """Waits for what is being written; False if that takes longer."""
+        return stop_thread(self._thread, milliseconds)
+
+    @Slot(object)
+    def _hand_on(self, result: object) -> None:
+        match result:
+            case Opened(path=path) if path == self._wanted:
+                self.opened.emit(result)
+            case Prepared():
+                self.prepared.emit(result)
+            case Saved():
+                self.saved.emit(result)
+            case Mask():
+                self.mask_loaded.emit(result)
+            case Failed(path=None, sentence=sentence):
+                self.failed.emit(sentence)
+            case Failed(path=path, sentence=sentence) if path == self._wanted:
+                self.failed.emit(sentence)

@@ -1,0 +1,454 @@
+"""Reading: every format, mode and depth becomes upright RGB of its own depth, or a sentence."""
+
+import io
+import os
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageOps
+
+from gdp_desktop.image.decoding import MAX_MEGAPIXELS
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.photo import Photo, load_photo
+
+from . import handmade
+from .handmade import (
+    cmyk_profile,
+    exif_block,
+    grey_profile,
+    noise,
+    pillow_bytes,
+    png16,
+    png_chunk,
+    smooth,
+    srgb_profile,
+    tiff,
+)
+
+Put = Callable[[str, bytes], Path]
+
+RGB8, RGBA8 = noise(7, 5, 3, 8), noise(7, 5, 4, 8)
+
+
+def image_of(mode: str) -> Image.Image:
+    if mode == "P":
+        return Image.fromarray(RGB8).quantize(16)
+    return Image.fromarray(RGBA8).convert("RGB" if mode == "CMYK" else "RGBA").convert(mode)
+
+
+EXACT = [
+    *(("PNG", mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA")),
+    ("PNG", "P", {"transparency": 3}),
+    ("PNG", "RGB", {"transparency": tuple(int(value) for value in RGB8[0, 0])}),
+    *(("TIFF", mode, {}) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK")),
+    ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+    *(("WEBP", mode, {"lossless": True, "exact": True}) for mode in ("RGB", "RGBA")),
+]
+
+
+@pytest.mark.parametrize(("format", "mode", "options"), EXACT)
+def test_eight_bit_pixels_are_exact(put: Put, format: str, mode: str, options: dict) -> None:
+    data = pillow_bytes(image_of(mode), format, **options)
+    photo = load_photo(put("a." + format.lower(), data))
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+    assert photo.bits == 8 and photo.format == format
+    assert np.array_equal(photo.pixels, expected[..., :3])
+    has_alpha = mode in ("LA", "RGBA") or "transparency" in options
+    assert (photo.alpha is not None) == has_alpha
+    assert not has_alpha or np.array_equal(photo.alpha, expected[..., 3])
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_jpeg_modes(put: Put, mode: str) -> None:
+    image = Image.fromarray(smooth(32, 48)).convert(mode)
+    photo = load_photo(put("a.jpg", pillow_bytes(image, "JPEG", quality=95)))
+    assert photo.size == Size(48, 32) and photo.alpha is None
+    difference = photo.pixels - np.asarray(image.convert("RGB")).astype(float)
+    assert np.abs(difference).mean() < 3
+    assert bool(photo.notes) == (mode == "CMYK")
+
+
+G16, GA16, RGB16, RGBA16 = (noise(7, 5, channels, 16) for channels in (1, 2, 3, 4))
+
+
+def grey_as_rgb(grey: np.ndarray) -> np.ndarray:
+    return np.dstack([grey] * 3)
+
+
+SIXTEEN = {
+    "png grey": (png16(G16), grey_as_rgb(G16), None),
+    "png grey alpha": (png16(GA16), grey_as_rgb(GA16[..., 0]), GA16[..., 1]),
+    "png rgb": (png16(RGB16), RGB16, None),
+    "png rgba": (png16(RGBA16), RGBA16[..., :3], RGBA16[..., 3]),
+    "tiff grey": (tiff(G16), grey_as_rgb(G16), None),
+    "tiff grey, white is zero": (tiff(G16, {262: 0}), grey_as_rgb(65535 - G16), None),
+    "tiff rgb": (tiff(RGB16), RGB16, None),
+    "tiff rgba": (tiff(RGBA16), RGBA16[..., :3], RGBA16[..., 3]),
+    "tiff rgb and a fourth channel": (tiff(RGBA16, {338: 0}), RGBA16[..., :3], None),
+}
+
+
+@pytest.mark.parametrize("case", SIXTEEN)
+def test_sixteen_bit_pixels_are_exact(put: Put, case: str) -> None:
+    data, pixels, alpha = SIXTEEN[case]
+    photo = load_photo(put("a." + case[:4].strip(), data))
+    assert photo.bits == 16 and photo.pixels.dtype == np.uint16
+    assert np.array_equal(photo.pixels, pixels)
+    assert (photo.alpha is None) == (alpha is None)
+    assert alpha is None or np.array_equal(photo.alpha, alpha)
+
+
+def test_premultiplied_alpha_is_divided_out(put: Put) -> None:
+    straight = np.full((2, 2, 4), 40000, np.uint16)
+    straight[..., 3] = [[65535, 32768], [1000, 0]]
+    premultiplied = straight.copy()
+    share = straight[..., 3:] / 65535
+    premultiplied[..., :3] = np.rint(straight[..., :3] * share).astype(np.uint16)
+    photo = load_photo(put("a.tif", tiff(premultiplied, {338: 1})))
+    assert np.array_equal(photo.alpha, straight[..., 3])
+    error = np.abs(photo.pixels.astype(int) - 40000).max(axis=2)
+    assert error[0, 0] == 0 and error[0, 1] <= 1 and error[1, 0] <= 33
+
+
+TURNED8 = smooth(24, 40)
+TURNED16 = TURNED8.astype(np.uint16) * 257
+
+
+def turned_bytes(kind: str, orientation: int) -> bytes:
+    exif = exif_block(orientation)
+    image = Image.fromarray(TURNED8)
+    if kind == "png16":
+        return png16(TURNED16, png_chunk(b"eXIf", exif[6:]))
+    if kind == "tiff16":
+        return tiff(TURNED16, {274: orientation})
+    if kind == "tiff":
+        return tiff(TURNED8, {274: orientation})
+    options = {"quality": 100, "subsampling": 0} if kind == "jpeg" else {"lossless": True}
+    return pillow_bytes(image, kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "tiff", "png16", "tiff16"])
+def test_every_orientation_is_shown_upright(put: Put, kind: str, orientation: int) -> None:
+    image = Image.fromarray(TURNED8)
+    image.getexif()[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(image)).astype(int)
+    photo = load_photo(put("a." + kind.removesuffix("16"), turned_bytes(kind, orientation)))
+    scale = 257 if kind.endswith("16") else 1
+    assert photo.pixels.shape == upright.shape
+    assert np.abs(photo.pixels - scale * upright).max() <= (6 if kind == "jpeg" else 0)
+    parsed = Image.Exif()
+    parsed.load(photo.exif or b"")
+    assert parsed.get(0x0112, 1) == 1
+
+
+def test_alpha_turns_with_the_pixels(put: Put) -> None:
+    data = pillow_bytes(Image.fromarray(RGBA8), "PNG", exif=exif_block(6))
+    photo = load_photo(put("a.png", data))
+    assert np.array_equal(photo.alpha, np.rot90(RGBA8[..., 3], -1))
+
+
+METADATA_CARRIERS = ["JPEG", "PNG", "TIFF", "WEBP"]
+
+
+@pytest.mark.parametrize("format", METADATA_CARRIERS)
+def test_metadata_is_read(put: Put, format: str) -> None:
+    icc = srgb_profile()
+    xmp = handmade.XMP.replace(b'Orientation="1"', b'Orientation="6"')
+    options: dict = {"icc_profile": icc, "exif": exif_block()}
+    if format == "PNG":
+        data = pillow_bytes(Image.fromarray(RGB8), format, **options)
+        packet = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp)
+        data = data[:-12] + packet + data[-12:]
+    elif format == "TIFF":
+        block = Image.Exif()
+        block.load(options.pop("exif"))
+        block[700] = xmp
+        data = pillow_bytes(Image.fromarray(RGB8), format, exif=block, **options)
+    else:
+        data = pillow_bytes(Image.fromarray(RGB8), format, xmp=xmp, **options)
+    photo = load_photo(put("a." + format.lower(), data))
+    assert photo.icc == icc
+    assert b"dc:title" in photo.xmp and b'Orientation="6"' not in photo.xmp
+    assert photo.pixels.shape == RGB8.shape  # EXIF, which says "upright", goes before XMP
+    parsed = Image.Exif()
+    parsed.load(photo.exif)
+    assert parsed[0x010F] == "Kodak"
+    assert float(parsed.get_ifd(0x8769)[0x829A]) == 0.01
+    assert parsed.get_ifd(0x8825)[1] == "N"
+    assert photo.notes == ()
+
+
+def test_exif_speaks_of_the_upright_size_and_has_no_old_thumbnail(put: Put) -> None:
+    block = bytearray(exif_block(6))
+    (count,) = struct.unpack_from(">H", block, 14)
+    struct.pack_into(">L", block, 16 + 12 * count, 8)  # any directory will do as the thumbnail's
+    data = pillow_bytes(Image.fromarray(RGB8), "JPEG", exif=bytes(block))
+    parsed = Image.Exif()
+    parsed.load(load_photo(put("a.jpg", data)).exif)
+    details = parsed.get_ifd(0x8769)
+    assert (details[0xA002], details[0xA003]) == (7, 5)
+    assert not parsed.get_ifd(ExifTags.IFD.IFD1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "tiff16"])
+def test_an_orientation_that_only_xmp_knows(put: Put, kind: str) -> None:
+    xmp = b'<x:xmpmeta tiff:Orientation="6"/>'
+    if "tiff" in kind.lower():
+        data = tiff(TURNED16 if kind == "tiff16" else TURNED8, {700: xmp})
+    else:
+        data = pillow_bytes(Image.fromarray(TURNED8), kind, xmp=xmp)
+    photo = load_photo(put("a." + kind.lower().removesuffix("16"), data))
+    assert photo.size == Size(24, 40)
+    assert b'"6"' not in photo.xmp
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns of it, too
+def test_exif_that_leads_nowhere_is_left_out_with_a_note(put: Put) -> None:
+    exif = b"Exif\0\0MM\0*" + struct.pack(">L", 5000)
+    photo = load_photo(put("a.jpg", pillow_bytes(Image.fromarray(RGB8), "JPEG", exif=exif)))
+    assert photo.exif is None and "EXIF" in photo.notes[0]
+
+
+@pytest.mark.parametrize("format", METADATA_CARRIERS)
+def test_garbage_profile_is_treated_as_srgb(put: Put, format: str) -> None:
+    data = pillow_bytes(Image.fromarray(RGB8), format, icc_profile=b"no profile at all" * 20)
+    photo = load_photo(put("a." + format.lower(), data))
+    assert photo.icc is None and "treated as sRGB" in photo.notes[0]
+
+
+def test_grey_goes_through_its_own_profile(put: Put) -> None:
+    grey = Image.new("L", (4, 4), 55)
+    photo = load_photo(put("a.png", pillow_bytes(grey, "PNG", icc_profile=grey_profile())))
+    linear = 55 / 255
+    assert abs(int(photo.pixels[0, 0, 0]) - 255 * (1.055 * linear ** (1 / 2.4) - 0.055)) <= 2
+    assert photo.icc is None
+
+
+def test_cmyk_goes_through_its_own_profile(put: Put) -> None:
+    inked = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    data = pillow_bytes(inked, "JPEG", icc_profile=cmyk_profile(), quality=95)
+    photo = load_photo(put("a.jpg", data))
+    red, green, blue = (int(value) for value in photo.pixels[8, 8])
+    assert red > green + 60 and red > blue + 60  # plain conversion would give cyan
+    assert photo.icc is None and "through its colour profile" in photo.notes[0]
+
+
+def test_profile_of_another_colour_space_is_left_out(put: Put) -> None:
+    data = pillow_bytes(Image.fromarray(RGB8), "JPEG", icc_profile=cmyk_profile())
+    photo = load_photo(put("a.jpg", data))
+    assert photo.icc is None and "treated as sRGB" in photo.notes[0]
+
+
+@pytest.mark.parametrize("format", ["TIFF", "WEBP", "PNG"])
+def test_only_the_first_frame_is_read(put: Put, format: str) -> None:
+    first, second = Image.fromarray(RGB8), Image.fromarray(RGB8[::-1].copy())
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = pillow_bytes(first, format, save_all=True, append_images=[second], **options)
+    photo = load_photo(put("a." + format.lower(), data))
+    assert np.array_equal(photo.pixels, RGB8)
+    assert "first of 2 pictures" in photo.notes[0]
+
+
+def test_a_damaged_second_page_does_not_harm_the_first(put: Put) -> None:
+    data = bytearray(tiff(RGB8))
+    (count,) = struct.unpack_from("<H", data, 8)
+    struct.pack_into("<L", data, 10 + 12 * count, len(data) - 3)
+    assert np.array_equal(load_photo(put("a.tif", bytes(data))).pixels, RGB8)
+
+
+def test_mpo_is_a_jpeg(put: Put) -> None:
+    image = Image.fromarray(smooth(16, 16))
+    data = pillow_bytes(image, "MPO", save_all=True, append_images=[image])
+    photo = load_photo(put("phone.jpg", data))
+    assert photo.format == "JPEG" and photo.notes == ()
+
+
+def test_wrong_suffix_opens_with_a_note(put: Put) -> None:
+    photo = load_photo(put("a.jpg", pillow_bytes(Image.fromarray(RGB8), "PNG")))
+    assert photo.format == "PNG" and "really a PNG" in photo.notes[0]
+
+
+def header_only_png(side: int) -> bytes:
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"x")
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) * 6 // 10]
+
+
+BIG = Image.fromarray(noise(64, 64, 3, 8))
+BAD = {
+    "empty.jpg": (b"", "is empty"),
+    "text.png": (b"I am a letter, not a picture.\n" * 9, "not a picture"),
+    **{
+        f"cut.{format}": (cut(pillow_bytes(BIG, format)), "damaged")
+        for format in ("jpeg", "png", "tiff", "webp")
+    },
+    "cut16.png": (cut(png16(noise(64, 64, 3, 16))), "damaged"),
+    "cut16.tif": (cut(tiff(noise(64, 64, 3, 16))), "damaged"),
+    "header_only.jpg": (b"\xff\xd8\xff\xe0", "damaged"),
+    "header_only.tif": (b"II*\0", "damaged"),
+    "header_only.webp": (b"RIFF\x20\0\0\0WEBPVP8 ", "damaged"),
+    "bomb.png": (header_only_png(60000), "60000 × 60000"),
+    "moving.gif": (pillow_bytes(BIG, "GIF"), "JPEG, PNG, TIFF or WebP"),
+    "old.bmp": (pillow_bytes(BIG, "BMP"), "BMP"),
+    "phone.heic": (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC"),
+    "camera.dng": (tiff(RGB8, {50706: (1, 4, 0, 0)}), "raw"),
+    "camera.nef": (tiff(RGB8), "raw"),
+    "camera.cr3": (b"\0\0\0\x18ftypcrx " + bytes(40), "raw"),
+    "float.tif": (pillow_bytes(Image.new("F", (4, 4)), "TIFF"), "save it"),
+    "int32.tif": (pillow_bytes(Image.new("I", (4, 4)), "TIFF"), "save it"),
+    "planes.tif": (tiff(RGB16, {284: 2}), "planes"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_give_one_sentence(put: Put, name: str) -> None:
+    data, reason = BAD[name]
+    with pytest.raises(PhotoError) as caught:
+        load_photo(put(name, data))
+    assert_one_sentence(str(caught.value), name)
+    assert reason in str(caught.value)
+
+
+def assert_one_sentence(text: str, name: str) -> None:
+    assert name in text
+    assert text.endswith(".") and "\n" not in text and ". " not in text
+
+
+def test_what_is_no_file_gives_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "album").mkdir()
+    (tmp_path / "broken.jpg").symlink_to("nowhere")
+    for name, reason in (
+        ("missing.jpg", "does not exist"),
+        ("broken.jpg", "does not exist"),
+        ("album", "is a folder"),
+    ):
+        with pytest.raises(PhotoError, match=reason) as caught:
+            load_photo(tmp_path / name)
+        assert_one_sentence(str(caught.value), name)
+    with pytest.raises(PhotoError):
+        load_photo(tmp_path / "nul\0.jpg")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(PhotoError, match="not an ordinary file"):
+        load_photo(tmp_path / "pipe.jpg")
+
+
+def test_unreadable_file(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put("a.png", png16(RGB16))
+
+    def forbidden(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(PhotoError, match="may not be read"):
+        load_photo(path)
+
+
+def test_no_memory(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put("a.png", png16(RGB16))
+
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cv2, "imdecode", exhausted)
+    with pytest.raises(PhotoError, match="not enough memory"):
+        load_photo(path)
+
+
+def test_the_limit_is_our_own_and_comes_before_decoding(put: Put) -> None:
+    side = int((MAX_MEGAPIXELS * 1_000_000) ** 0.5)  # far above Pillow's own limit
+    with pytest.raises(PhotoError, match="damaged"):
+        load_photo(put("just_fits.png", header_only_png(side)))
+    with pytest.raises(PhotoError, match="too large"):
+        load_photo(put("too_large.png", header_only_png(side + 1)))
+
+
+NAMES = ["емоджи 📷 写真.png", "line\nbreak.png", "-rf 'quoted' \".png", "n" * 251 + ".png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names(put: Put, name: str) -> None:
+    assert load_photo(put(name, png16(RGB16))).path.name == name
+    with pytest.raises(PhotoError) as caught:
+        load_photo(put(name, b"no picture"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode here")
+def test_names_that_are_not_utf8(put: Put) -> None:
+    name = os.fsdecode(b"bad\xff\xfe.png")
+    assert load_photo(put(name, png16(RGB16))).bits == 16
+    with pytest.raises(PhotoError) as caught:
+        load_photo(put(name, b"no picture"))
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_unit_numbers_and_back_is_exact_for_every_value(bits: int) -> None:
+    every = np.arange(1 << bits, dtype=np.uint8 if bits == 8 else np.uint16)
+    photo = Photo(np.dstack([every[None]] * 3), icc=b"icc", exif=b"Exif", path=Path("a"))
+    unit = photo.to_unit()
+    assert unit.dtype == np.float32 and unit.min() == 0 and unit.max() == 1
+    for dtype in (np.float32, np.float64):
+        again = photo.with_pixels_from_unit(unit.astype(dtype))
+        assert np.array_equal(again.pixels, photo.pixels)
+        assert (again.icc, again.exif, again.path) == (photo.icc, photo.exif, photo.path)
+
+
+def test_unit_numbers_are_rounded_and_clipped() -> None:
+    photo = Photo(np.zeros((1, 1, 3), np.uint8))
+    made = photo.with_pixels_from_unit(np.array([[[-1, 2, 0.999]]], np.float16))
+    assert made.pixels.tolist() == [[[0, 255, 255]]]  # 254.7 would be cut to 254
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_unit_numbers_must_be_finite(wrong: float) -> None:
+    unit = np.zeros((2, 2, 3), np.float32)
+    unit[1, 1, 1] = wrong
+    with pytest.raises(ValueError, match="finite"):
+        Photo(np.zeros((2, 2, 3), np.uint8)).with_pixels_from_unit(unit)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1, 3])
+def test_alpha_follows_a_new_size(factor: float) -> None:
+    alpha = np.repeat(np.array([[0] * 4 + [65535] * 4], np.uint16), 8, axis=0)
+    photo = Photo(np.zeros((8, 8, 3), np.uint16), alpha)
+    side = int(8 * factor)
+    larger = photo.with_pixels_from_unit(np.zeros((side, side, 3)))
+    assert larger.alpha.shape == (side, side) and larger.alpha.dtype == np.uint16
+    assert larger.alpha[0, 0] == 0 and larger.alpha[0, -1] == 65535
+
+
+def test_a_photo_cannot_be_changed() -> None:
+    photo = Photo(RGB8, RGBA8[..., 3])
+    for array in (photo.pixels, photo.alpha):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+    with pytest.raises(FrozenInstanceError):
+        photo.format = "GIF"
+    for wrong in (RGBA8, RGB8.astype(np.float32), RGB8[:0]):
+        with pytest.raises(ValueError, match="must be"):
+            Photo(wrong)
+
+
+def test_real_photos(example: Callable[[str], Path]) -> None:
+    large = load_photo(example("large_22mp_exif_icc.jpg"))
+    assert large.size == Size(5760, 3840) and large.icc and large.exif and large.xmp
+    room = load_photo(example("sixteen_bit_hdr_room.png"))
+    assert room.size == Size(676, 449) and len(np.unique(room.pixels)) > 256
+    with pytest.raises(PhotoError, match="raw"):
+        load_photo(example("raw_canon_eos_6d.dng"))
