@@ -38,9 +38,7 @@ _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0
 _RAW_SUFFIXES = frozenset(
     ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .rw2 .srw".split()
 )
-_RAW_SENTENCE = (
-    "{name} is a camera raw file; develop it first and save it as a 16-bit TIFF or PNG."
-)
+_RAW_SENTENCE = "{name} is a camera raw file; develop it first and save it as a 16-bit TIFF or PNG."
 _EIGHT_BIT_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr".split())
 
 _BITS, _PHOTOMETRIC, _PLANES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
@@ -267,7 +265,8 @@ def _pixels_of_png(data: bytes) -> bytes:
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 12 + length
-        if data[position + 4 : position + 8] in (b"IHDR", b"tRNS", b"IDAT"):
+        kind = data[position + 4 : position + 8]
+        if kind in (b"IHDR", b"tRNS", b"IDAT") and end <= len(data):
             kept.append(data[position:end])
         position = end
     return b"".join([*kept, b"\0\0\0\0IEND\xaeB`\x82"])
@@ -313,9 +312,7 @@ def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fitting_profile(
-    image: Image.Image, spaces: tuple[str, ...], notes: list[str]
-) -> bytes | None:
+def _fitting_profile(image: Image.Image, spaces: tuple[str, ...], notes: list[str]) -> bytes | None:
     """The file's colour profile, if it is a readable one for pixels of one of these `spaces`."""
     icc = image.info.get("icc_profile")
     if not icc:

@@ -135,5 +135,5 @@ def xmp_of(image: Image.Image) -> bytes | None:
 
 
 def colour_space(icc: bytes) -> str:
-    """"RGB", "GRAY", "CMYK", … of a profile; raises OSError for garbage."""
+    """What a profile is for: "RGB", "GRAY", "CMYK", …; raises OSError for garbage."""
     return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()

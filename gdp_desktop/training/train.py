@@ -28,10 +28,16 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.training.crops import CropSource, load_pixels, split_photos
-from gdp_desktop.training.validation import BAND_EDGES, band_of, denoising_psnr
+from gdp_desktop.training.validation import (
+    BAND_EDGES,
+    band_of,
+    denoising_psnr,
+    x0_error_table,
+)
 
 EMA_DECAY = 0.999
 WARMUP_STEPS = 300
+CALIBRATION_PHOTOS = 24
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,7 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
     skipped: list[str] = []
     source = CropSource(_readable(split.train, skipped), plan.seed)
     val = list(_readable(split.val, skipped))
+    calibration = list(_readable(split.train[:CALIBRATION_PHOTOS], []))
     state = _TrainingState.resume_or_start(plan)
     run_started, next_checkpoint = time.monotonic(), plan.checkpoint_seconds
     earlier_seconds = state.seconds
@@ -112,7 +119,7 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
             yield report
             recent, next_report = _RunningLoss(), elapsed + 10.0
         if elapsed >= next_checkpoint or finished:
-            state.save(plan.out)
+            state.save(plan.out, calibration)
             next_checkpoint = elapsed + plan.checkpoint_seconds
         if finished:
             return
@@ -213,13 +220,14 @@ class _TrainingState:
                 averaged.lerp_(parameter, 1 - decay)
         return losses.detach(), log_sigma
 
-    def save(self, out: Path) -> None:
+    def save(self, out: Path, calibration: list[np.ndarray]) -> None:
         counters = {
             "step": self.step, "crops": self.crops, "seconds": round(self.seconds, 1),
             "history": self.history,
         }
         summary = {key: counters[key] for key in ("step", "crops", "seconds")}
         summary["batch"], summary["crop"] = self.plan.batch, self.plan.crop
+        summary["x0_error"] = x0_error_table(self.ema, calibration, self.plan.device)
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, serialise_unet(self.ema, summary), overwrite=True)
 

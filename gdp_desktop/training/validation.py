@@ -12,6 +12,7 @@ from gdp_desktop.diffusion.unet import UNet
 
 SIGMAS = (15, 25, 50)  # of 255
 VALIDATION_SIDE = 256
+CALIBRATION_SIDE = 128
 
 # Bands of σ in units of x_0 in [-1, 1]; σ = 25 of 255 is 0.196.
 BAND_EDGES: tuple[tuple[str, float], ...] = (
@@ -59,6 +60,29 @@ def denoise_once(network: UNet, noisy: torch.Tensor, sigma: float) -> torch.Tens
     log_sigma = torch.full((len(x_t),), math.log(sigma), device=x_t.device)
     v = network(x_t, log_sigma)
     return (alpha * x_t - (1 - alpha**2) ** 0.5 * v).clamp(-1, 1)
+
+
+@torch.no_grad()
+def x0_error_table(
+    network: UNet, photos: Iterable[np.ndarray], device: str = "cpu"
+) -> list[tuple[float, float]]:
+    """(σ, RMS error of x̃0) over the schedule's range, both in units of x_0.
+
+    The guidance weighs the prior against the photo with it (``Prior.x0_std``), so it is measured
+    on training photos, not on those that judge.
+    """
+    sigmas = np.geomspace(0.01, 150, 15)
+    squares = np.zeros(len(sigmas))
+    crops = [_middle(pixels, CALIBRATION_SIDE, network.config.stride) for pixels in photos]
+    for number, crop in enumerate(crops):
+        x0 = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        generator = torch.Generator().manual_seed(number)
+        for k, sigma in enumerate(sigmas):
+            noisy = x0 + float(sigma) * torch.randn(x0.shape, generator=generator)
+            denoised = denoise_once(network, noisy.to(device), float(sigma)).cpu()
+            squares[k] += float((denoised - x0).square().mean())
+    errors = np.sqrt(squares / max(1, len(crops)))
+    return [(float(s), float(e)) for s, e in zip(sigmas, errors, strict=True)]
 
 
 def _middle(pixels: np.ndarray, side: int, multiple: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def noise(height: int, width: int, channels: int, bits: int) -> np.ndarray:
 
 def smooth(height: int, width: int) -> np.ndarray:
     """RGB8 without fine detail, different in every corner: JPEG changes it by next to nothing."""
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     return np.rint(255 * np.dstack([x, y, (1 - x) * (1 - y)])).astype(np.uint8)
 
 

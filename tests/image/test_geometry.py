@@ -24,9 +24,7 @@ def test_union_is_the_tightest_box_around_both() -> None:
         assert both <= cells(box)
         if both:
             xs, ys = zip(*both, strict=True)
-            assert box == Rect(
-                min(xs), min(ys), max(xs) - min(xs) + 1, max(ys) - min(ys) + 1
-            )
+            assert box == Rect(min(xs), min(ys), max(xs) - min(xs) + 1, max(ys) - min(ys) + 1)
 
 
 def test_padding_is_undone_by_its_opposite() -> None:
