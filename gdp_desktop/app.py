@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-import cv2
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from gdp_desktop.restoration.priors import list_priors
@@ -19,11 +18,14 @@ from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.screen import drop_cv2_qt_paths, has_display
 from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
 from gdp_desktop.ui.theme import apply_theme
 from gdp_desktop.worker.loader import Loader
 from gdp_desktop.worker.queue import JobQueue
 from gdp_desktop.worker.runner import Restore, Runner
+
+HEARTBEAT = 300
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,10 @@ def run(files: list[Path]) -> int:
     apply_theme(app)
     program = Program(restore, TASKS, [prior.name for prior in list_priors()])
     sys.excepthook = program.mishaps.report
+    # Python hears Ctrl-C only when Qt lets it run.
+    heartbeat = QTimer(app, interval=HEARTBEAT)
+    heartbeat.timeout.connect(program.mishaps.listen)
+    heartbeat.start()
     program.window.show()
     if files:
         program.window.files.take(files)
@@ -51,29 +57,14 @@ def run(files: list[Path]) -> int:
     return status
 
 
-def has_display() -> bool:
-    """Without one Qt would abort the process instead of returning."""
-    if not sys.platform.startswith("linux"):
-        return True
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return any(os.environ.get(name) for name in names)
-
-
-def drop_cv2_qt_paths() -> None:
-    """OpenCV's Linux wheels point Qt to plugins of their own, older Qt (opencv-python#736).
-
-    What the user has set is left alone.
-    """
-    folder = Path(cv2.__file__).parent
-    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
-        if folder in Path(os.environ.get(name, "")).parents:
-            del os.environ[name]
-
-
 class Mishaps(QObject):
     """Unexpected exceptions, which may come from any thread, brought to the GUI thread."""
 
     happened = Signal(str)
+
+    @Slot()
+    def listen(self) -> None:
+        """Nothing to do: being called is enough for Python to look after its signals."""
 
     def report(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None

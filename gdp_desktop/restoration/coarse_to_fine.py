@@ -18,7 +18,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.task import Problem
 
 # How far a block of the finer level may stray from the coarse result (RMS, [-1, 1] scale).
-COARSE_SIGMA = 0.02
+COARSE_SIGMA = 0.1
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,7 +51,9 @@ def list_priors() -> list[PriorInfo]:
     for folder in MODEL_FOLDERS:
         for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else []:
             if path.stem not in found:
-                found[path.stem] = describe(path)
+                # One unreadable file must not hide the others.
+                with suppress(CheckpointError):
+                    found[path.stem] = describe(path)
     return sorted(found.values(), key=lambda info: (info.name != DEFAULT_PRIOR, info.name))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from gdp_desktop.image.files import free_path
+from gdp_desktop.image.files import free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
@@ -51,6 +52,7 @@ def restore(
     task = task_named(job.recipe.task)
     values = task.values(job.recipe.params)
     steps = checked_steps(task, job.recipe.steps)
+    _target(job)
     photo = load_photo(job.source)
     mask = checked_mask(job.mask, photo, task, values)
     loaded = load_prior(job.recipe.prior, job.recipe.device)
@@ -72,10 +74,11 @@ def restore(
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
 
     result = composed(photo, estimate.x0, mask, region, task.scale(values))
-    output, notes = _saved(job, result)
+    output = _target(job)
+    notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
     yield Finished(result, Report(
         input=str(job.source),
-        output=output,
+        output=str(output) if output else None,
         status="done",
         task=task.id,
         prior=loaded.name,
@@ -175,12 +178,13 @@ def whole(photo: Photo) -> Rect:
     return Rect(0, 0, photo.size.width, photo.size.height)
 
 
-def _saved(job: Job, result: Photo) -> tuple[str | None, tuple[str, ...]]:
+def _target(job: Job) -> Path | None:
+    """Where the result will go; PhotoError if it cannot be written there, before the long work."""
     if job.output is None:
-        return None, ()
+        return None
     path = job.output if job.overwrite else free_path(job.output)
-    notes = save_photo(result, path, overwrite=job.overwrite)
-    return str(path), notes
+    refuse_target(path, overwrite=job.overwrite)
+    return path
 
 
 class _Clock:

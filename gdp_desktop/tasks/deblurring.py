@@ -57,7 +57,7 @@ def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     return Problem(
         y=y, degradation=GaussianBlur(values["radius"]), sigma_y=(max(noise, 1 / 127.5),),
-        start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=8,
+        start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
     )
 
 

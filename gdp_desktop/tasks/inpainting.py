@@ -73,7 +73,7 @@ TASK = Task(
     help=HELP,
     pose=pose,
     params=(
-        Param("freedom", "Freedom", 1.25, 0.1, 5, 0.05, "",
+        Param("freedom", "Freedom", 0.6, 0.1, 5, 0.05, "",
               "How far the filling may go from a smooth continuation of the surroundings."),
     ),
     default_steps=20,

@@ -114,9 +114,7 @@ class LowLight(Degradation):
             haze = self.haze.detach().requires_grad_(True)
             roughness = torch.autograd.grad(smoothness_loss(haze), haze)[0] * haze.numel()
         # A veil adds light: it is not negative, and the darkest pixels cannot be below it.
-        darkest = torch.quantile(unit(y).amin(dim=1).flatten()[:1_000_000], 0.01)
-        self.haze.add_(0.1 * residual - 0.05 * roughness)
-        self.haze.clamp_(0, min(LARGEST_HAZE, float(darkest)))
+        self.haze.add_(0.1 * residual - 0.05 * roughness).clamp_(0, black_level(y))
 
     def _balance(self, y: torch.Tensor) -> torch.Tensor:
         """Per-channel part of log f that takes ``neutral`` of the photo's colour cast away."""
@@ -137,6 +135,14 @@ class LowLight(Degradation):
 
     def _haze_at(self, image: torch.Tensor) -> torch.Tensor:
         return F.interpolate(self.haze, size=image.shape[-2:], mode="bilinear")
+
+
+def black_level(y: torch.Tensor) -> float:
+    """What the darkest hundredth of the photo still shows, in [0, 1]; brightening would turn this
+    offset of the sensor or the lens into grey blacks."""
+    darkest = unit(y).amin(dim=1).flatten()
+    sample = darkest[:: max(1, len(darkest) // 100_000)]
+    return min(LARGEST_HAZE, float(sample.quantile(0.01)))
 
 
 def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
@@ -160,7 +166,7 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
         for c in (slope, offset)
     )
     smooth = slope * guide + offset
-    brightest = torch.quantile(smooth.flatten()[:: max(1, smooth.numel() // 100_000)], 0.98)
+    brightest = smooth.flatten()[:: max(1, smooth.numel() // 100_000)].quantile(0.98)
     return (amount * (smooth - brightest)).clamp(math.log(1 / 16), 0).exp()
 
 
@@ -174,6 +180,7 @@ def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     degradation = LowLight(
         local_light(y, values["fill"]), values["exposure"], values["neutral"]
     )
+    degradation.haze.fill_(black_level(y))
     degradation.expose(y)
     noise = estimate_noise(y, PYRAMID_LEVELS)
     return Problem(

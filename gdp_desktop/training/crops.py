@@ -37,7 +37,12 @@ def split_photos(folder: Path, val_share: float = 0.04) -> Split:
     listing = folder / "SOURCES.csv"
     if listing.is_file():
         with listing.open(newline="", encoding="utf-8") as lines:
-            held_out = {row["file"] for row in csv.DictReader(lines) if row["split"] == "val"}
+            rows = list(csv.DictReader(lines))
+        if not rows or not {"file", "split"} <= rows[0].keys():
+            raise PhotoError(
+                f"{listing} lacks the columns file and split; add them or move the file away."
+            )
+        held_out = {row["file"] for row in rows if row["split"] == "val"}
         val = tuple(p for p in photos if p.name in held_out)
     else:
         val = tuple(photos[:: max(2, round(1 / val_share))])

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +54,7 @@ class TrainingPlan:
     crop: int = 64
     checkpoint_seconds: float = 120.0
     validation_seconds: float = 600.0
+    report_seconds: float = 10.0
     device: str = "cpu"
     seed: int = 0
 
@@ -88,23 +89,32 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
     val = list(_readable(split.val, skipped))
     calibration = list(_readable(split.train[:CALIBRATION_PHOTOS], []))
     state = _TrainingState.resume_or_start(plan)
-    run_started, next_checkpoint = time.monotonic(), plan.checkpoint_seconds
-    earlier_seconds = state.seconds
-    next_report, next_validation = 0.0, 0.0
-    recent = _RunningLoss()
+    try:
+        for report in _reports(plan, state, source, val, calibration):
+            yield replace(report, skipped=tuple(skipped))
+    except (GeneratorExit, KeyboardInterrupt):
+        state.save(plan.out, calibration)
+        raise
 
-    while True:
-        state.seconds = earlier_seconds + time.monotonic() - run_started
+
+def _reports(
+    plan: TrainingPlan,
+    state: _TrainingState,
+    source: CropSource,
+    val: list[np.ndarray],
+    calibration: list[np.ndarray],
+) -> Iterator[TrainingReport]:
+    started, earlier_seconds = time.monotonic(), state.seconds
+    next_report, next_validation, next_checkpoint = 0.0, 0.0, plan.checkpoint_seconds
+    recent = _RunningLoss()
+    finished = False
+    while not finished:
+        elapsed = time.monotonic() - started
+        state.seconds = earlier_seconds + elapsed
         progress = min(state.seconds / (60 * plan.minutes), 1.0)
-        finished = progress >= 1.0
-        elapsed = time.monotonic() - run_started
+        finished = progress >= 1.0 and state.step > 0
         if not finished:
-            # One batch in four has crops of twice the size and the same number of pixels, so that
-            # the network also learns to use the wide surroundings it has at full resolution.
-            wide = state.step % 4 == 3
-            crops = source.sample(*((plan.batch // 4, 2 * plan.crop) if wide else
-                                    (plan.batch, plan.crop)))
-            recent.add(*state.learn(crops, progress))
+            recent.add(*state.learn(_batch(plan, state.step, source), progress))
         if elapsed >= next_report or finished:
             psnr = None
             if val and (elapsed >= next_validation or finished):
@@ -113,16 +123,22 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
             report = TrainingReport(
                 state.step, state.crops, state.seconds,
                 max(0.0, 60 * plan.minutes - state.seconds),
-                recent.mean(), recent.by_band(), state.current_lr, psnr, tuple(skipped),
+                recent.mean(), recent.by_band(), state.current_lr, psnr,
             )
             state.history.append(_history_row(report))
             yield report
-            recent, next_report = _RunningLoss(), elapsed + 10.0
+            recent, next_report = _RunningLoss(), elapsed + plan.report_seconds
         if elapsed >= next_checkpoint or finished:
             state.save(plan.out, calibration)
             next_checkpoint = elapsed + plan.checkpoint_seconds
-        if finished:
-            return
+
+
+def _batch(plan: TrainingPlan, step: int, source: CropSource) -> torch.Tensor:
+    """One batch in four has crops of twice the size and the same number of pixels, so that
+    the network also learns to use the wide surroundings it has at full resolution."""
+    if step % 4 == 3:
+        return source.sample(max(1, plan.batch // 4), 2 * plan.crop)
+    return source.sample(plan.batch, plan.crop)
 
 
 def resume_path(out: Path) -> Path:
@@ -156,6 +172,11 @@ class _TrainingState:
     def resume_or_start(cls, plan: TrainingPlan) -> _TrainingState:
         saved = resume_path(plan.out)
         if saved.is_file():
+            if plan.start_from is not None:
+                raise CheckpointError(
+                    f"A training of {plan.out} is under way; leave --from out to go on with it, "
+                    "or choose another --out."
+                )
             return cls._resume(plan, saved)
         if plan.start_from is not None:
             return cls(plan, load_unet(plan.start_from))

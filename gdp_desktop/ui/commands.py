@@ -2,43 +2,49 @@
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Sequence
 
 from PySide6.QtGui import QUndoCommand
 
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.ui.document import Document
+from gdp_desktop.ui.mask_tiles import TileChange, differences, unpacked
 from gdp_desktop.worker.loader import Prepared
 
+RESULTS_KEPT = 4
 
-class ReplaceRegion(QUndoCommand):
-    """Other mask pixels in a rectangle; keeps only that rectangle, packed."""
 
-    def __init__(self, document: Document, rect: Rect, before: bytes, after: bytes,
-                 text: str) -> None:
+class ChangeTiles(QUndoCommand):
+    """Other mask pixels in some tiles."""
+
+    def __init__(self, document: Document, changes: Sequence[TileChange], text: str) -> None:
         super().__init__(text)
         self._document = document
-        self._rect = rect
-        self._before, self._after = zlib.compress(before, 1), zlib.compress(after, 1)
+        self._changes = changes
 
     def redo(self) -> None:
-        self._write(self._after)
+        for tile in self._changes:
+            self._document.mask.write(tile.rect, unpacked(tile.after))
+        self._announce()
 
     def undo(self) -> None:
-        self._write(self._before)
+        for tile in self._changes:
+            self._document.mask.write(tile.rect, unpacked(tile.before))
+        self._announce()
 
-    def _write(self, packed: bytes) -> None:
-        self._document.mask.write(self._rect, zlib.decompress(packed))
-        self._document.touch_mask(self._rect)
+    def _announce(self) -> None:
+        for tile in self._changes:
+            self._document.touch_mask(tile.rect)
 
 
-class PaintStroke(ReplaceRegion):
+class PaintStroke(ChangeTiles):
     """A stroke that is on the mask already: the first redo has nothing left to do."""
 
-    def __init__(self, document: Document, rect: Rect, before: bytes, *, erased: bool) -> None:
-        text = "Erase stroke" if erased else "Brush stroke"
-        super().__init__(document, rect, before, document.mask.read(rect), text)
+    def __init__(
+        self, document: Document, changes: Sequence[TileChange], *, erased: bool
+    ) -> None:
+        super().__init__(document, changes, "Erase stroke" if erased else "Brush stroke")
         self._is_painted = True
 
     def redo(self) -> None:
@@ -47,19 +53,14 @@ class PaintStroke(ReplaceRegion):
         self._is_painted = False
 
 
-class ClearMask(ReplaceRegion):
+class LoadMask(ChangeTiles):
+    def __init__(self, document: Document, mask: Mask, text: str = "Load mask") -> None:
+        super().__init__(document, differences(document.mask, mask), text)
+
+
+class ClearMask(LoadMask):
     def __init__(self, document: Document) -> None:
-        rect = document.mask.bounds()
-        before = document.mask.read(rect)
-        super().__init__(document, rect, before, bytes(len(before)), "Clear mask")
-
-
-class LoadMask(ReplaceRegion):
-    def __init__(self, document: Document, mask: Mask) -> None:
-        rect = document.mask.bounds().union(mask.bounds())
-        super().__init__(
-            document, rect, document.mask.read(rect), mask.read(rect), "Load mask"
-        )
+        super().__init__(document, Mask.empty(document.mask.size), "Clear mask")
 
 
 class InvertMask(QUndoCommand):
@@ -89,3 +90,18 @@ class ApplyResult(QUndoCommand):
 
     def undo(self) -> None:
         self._document.set_result(self._before)
+
+    def forget(self) -> None:
+        """Undo will pass this step over."""
+        self._before = None
+        self.setObsolete(True)
+
+
+def apply_result(document: Document, result: Prepared) -> None:
+    """One more step of undo; results are large, so only the last few can be gone back to."""
+    stack = document.undo_stack
+    commands = (stack.command(index) for index in range(stack.count()))
+    earlier = [command for command in commands if isinstance(command, ApplyResult)]
+    for command in earlier[: 1 - RESULTS_KEPT]:
+        command.forget()
+    stack.push(ApplyResult(document, result))

@@ -66,17 +66,16 @@ def draw_image(
     100 % is sharp.
     """
     is_exact = zoom == round(zoom)
-    scale = viewport.scale * viewport.image.width / covers
-    painter.save()
-    painter.setClipRect(photo_rect(viewport), Qt.ClipOperation.IntersectClip)
-    painter.setRenderHint(
-        QPainter.RenderHint.SmoothPixmapTransform, zoom < SHARP_FROM_ZOOM and not is_exact
-    )
-    x, y = viewport.origin
+    smooth = zoom < SHARP_FROM_ZOOM and not is_exact
+    rect = photo_rect(viewport)
     if is_exact:
-        x, y = (round(value * viewport.ratio) / viewport.ratio for value in (x, y))
-    painter.translate(x, y)
-    painter.scale(scale, scale)
+        ratio = viewport.ratio
+        rect.moveTo(round(rect.x() * ratio) / ratio, round(rect.y() * ratio) / ratio)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
+    painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
+    painter.translate(rect.topLeft())
+    painter.scale(rect.width() / covers, rect.width() / covers)
     painter.drawImage(0, 0, image)
     painter.restore()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, QSize, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QKeySequence
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDockWidget,
     QMainWindow,
@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.tasks.task import Task
-from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus, tool_tip
+from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.drops import dropped_paths
@@ -43,6 +43,7 @@ from gdp_desktop.worker.loader import Loader
 from gdp_desktop.worker.queue import JobQueue
 
 NAME = "GDP Desktop"
+PANEL_WIDTH = 330
 # A key that is held longer than this is let go of to go back.
 SECONDS_OF_A_TAP = 0.3
 
@@ -138,6 +139,7 @@ class MainWindow(QMainWindow):
             dock.setWidget(self._panels[kind])
             self.addDockWidget(kind.area, dock)
         self._docks[QueuePanel].hide()
+        self.resizeDocks([self._docks[TaskPanel]], [PANEL_WIDTH], Qt.Orientation.Horizontal)
         self.panel(TaskPanel).choose_task(self._settings.task)
 
     def _fill_bars(self) -> None:
@@ -158,11 +160,12 @@ class MainWindow(QMainWindow):
     def _listen(self) -> None:
         document, bench, tasks = self.document, self.workbench, self.panel(TaskPanel)
         for signal in (document.opened, document.result_changed, document.preview_changed,
-                       document.mask_changed, bench.running_changed):
+                       document.undo_stack.indexChanged, bench.running_changed):
             signal.connect(self._refresh)
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
-        bench.opening.connect(self._status.showMessage)
+        self.brush.painting_changed.connect(self._hold_undo)
+        bench.noted.connect(self._status.showMessage)
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
         bench.left_unsaved.connect(self._offer_to_save)
@@ -223,6 +226,12 @@ class MainWindow(QMainWindow):
         if self.document.photo:
             needs_mask = self.workbench.task.needs_mask
             self.actions_by_id["use_brush" if needs_mask else "use_hand"].trigger()
+
+    def _hold_undo(self, painting: bool) -> None:
+        """A stroke is undone as a whole, once it is done."""
+        stack = self.document.undo_stack
+        self.actions_by_id["undo"].setEnabled(stack.canUndo() and not painting)
+        self.actions_by_id["redo"].setEnabled(stack.canRedo() and not painting)
 
     def _on_running(self, running: bool) -> None:
         """The mask would cover what is being restored."""

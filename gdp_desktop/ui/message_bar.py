@@ -18,7 +18,7 @@ class Offer:
     """A button of a message: its text and what it does."""
 
     text: str
-    accept: Callable[[], None]
+    accept: Callable[[], object]
 
 
 class MessageBar(QFrame):

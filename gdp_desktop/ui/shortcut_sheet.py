@@ -25,6 +25,7 @@ class ShortcutSheet(QDialog):
         self.resize(520, 620)
         self._search = QLineEdit(placeholderText="Search", clearButtonEnabled=True)
         self._search.setAccessibleName("Search shortcuts")
+        self._search.setToolTip("Show only what contains these letters")
         self._list = QTreeWidget(rootIsDecorated=False, alternatingRowColors=True)
         self._list.setAccessibleName("Shortcuts")
         self._list.setHeaderLabels(["What it does", "Keys"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtGui import QColor, QIcon, QPalette
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,6 +22,7 @@ DISABLED = QColor(110, 110, 110)
 ACCENT = QColor(74, 127, 181)
 DONE = QColor(112, 173, 112)
 FAILED = QColor(224, 108, 96)
+DISABLED_OPACITY = 0.3
 
 _COLOURS = {
     QPalette.ColorRole.Window: WINDOW,
@@ -59,7 +62,33 @@ def apply_theme(app: QApplication) -> None:
 
 
 def icon(name: str) -> QIcon:
-    return QIcon(str(_resource("icons") / f"{name}.svg"))
+    return QIcon(FadingIcon(str(_resource("icons") / f"{name}.svg")))
+
+
+class FadingIcon(QIconEngine):
+    """An SVG that is faint when it is disabled; Fusion leaves light icons almost as they were."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._picture = QSvgRenderer(path)
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        painter.save()
+        painter.setOpacity(DISABLED_OPACITY if mode is QIcon.Mode.Disabled else 1.0)
+        self._picture.render(painter, QRectF(rect))
+        painter.restore()
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        pixmap = QPixmap(size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        self.paint(painter, QRect(QPoint(), size), mode, state)
+        painter.end()
+        return pixmap
+
+    def clone(self) -> QIconEngine:
+        return FadingIcon(self._path)
 
 
 def _resource(name: str) -> Path:

@@ -15,7 +15,6 @@ def time_left(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min left"
 
 
-def percent(zoom: float) -> str:
-    """``zoom`` 1.0 is 100 %."""
-    value = zoom * 100
-    return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"
+def percent(share: float) -> str:
+    """1.0 is 100 %."""
+    return f"{share * 100:.0f} %"

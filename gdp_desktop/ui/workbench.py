@@ -8,15 +8,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.files import find_photos, result_path
+from gdp_desktop.image.files import result_path
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
-from gdp_desktop.restoration.job import Job, Preview, Progress, Recipe
+from gdp_desktop.restoration.job import Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
-from gdp_desktop.ui.commands import ApplyResult, ClearMask, InvertMask, LoadMask
+from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.document import Document
-from gdp_desktop.worker.loader import Loader, Opened, Prepared, Saved
+from gdp_desktop.worker.loader import Found, Loader, Opened, Prepared, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
 
@@ -24,12 +23,13 @@ from gdp_desktop.worker.runner import Outcome
 class Workbench(QObject):
     """Says what happened in sentences; shows nothing itself."""
 
-    opening = Signal(str)
+    noted = Signal(str)
     informed = Signal(str)
     warned = Signal(str)
     left_unsaved = Signal(object, object)
     enqueued = Signal()
     running_changed = Signal(bool)
+    stopping = Signal()
     progressed = Signal(object)
 
     def __init__(
@@ -50,7 +50,9 @@ class Workbench(QObject):
         loader.prepared.connect(self._on_prepared)
         loader.saved.connect(self._on_saved)
         loader.mask_loaded.connect(self._on_mask_loaded)
+        loader.found.connect(self._on_found)
         loader.failed.connect(self.warned)
+        loader.prepare_failed.connect(self._on_prepare_failed)
         queue.job_progress.connect(self._on_progress)
         queue.job_preview.connect(self._on_preview)
         queue.job_ended.connect(self._on_ended)
@@ -82,20 +84,13 @@ class Workbench(QObject):
             self.enqueue(paths)
 
     def open(self, path: Path) -> None:
-        self.opening.emit(f"Opening {path.name}…")
+        self.noted.emit(f"Opening {path.name}…")
         self._loader.open(path)
 
     def enqueue(self, paths: Iterable[Path]) -> None:
-        try:
-            photos = find_photos(paths)
-        except PhotoError as error:
-            self.warned.emit(str(error))
-            return
-        mask = self._mask_to_give()
-        self._queue.add(
-            *(Job(photo, self._recipe, mask, result_path(photo)) for photo in photos)
-        )
-        self.enqueued.emit()
+        """Photos and the photos in folders wait in the queue, with the recipe of now."""
+        self._loader.find(paths)
+
 
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the recipe and mask of now."""
@@ -115,7 +110,9 @@ class Workbench(QObject):
         self._queue.run_now(self._job)
 
     def cancel(self) -> None:
+        """The job hears it at its next chance, which may take a moment."""
         if self._job:
+            self.stopping.emit()
             self._queue.cancel_job(self._job)
 
     def save(self) -> None:
@@ -152,13 +149,27 @@ class Workbench(QObject):
     def _on_opened(self, opened: Opened) -> None:
         self.cancel()
         document = self._document
-        if document.is_modified and document.result and document.path:
-            self.left_unsaved.emit(document.result.photo, document.path)
+        left = document.result.photo if document.is_modified and document.result else None
+        left_source = document.path
         self._job = self._awaited = None
         self.running_changed.emit(False)
         document.open(opened)
         if opened.photo.notes:
             self.informed.emit(" ".join(opened.photo.notes))
+        if left is not None:
+            self.left_unsaved.emit(left, left_source)
+
+    def _on_found(self, found: Found) -> None:
+        mask = self._mask_to_give()
+        self._queue.add(
+            *(Job(photo, self._recipe, mask, result_path(photo)) for photo in found.paths)
+        )
+        self.enqueued.emit()
+
+    def _on_prepare_failed(self, sentence: str) -> None:
+        if self._awaited is not None:
+            self._stop_running()
+            self.warned.emit(sentence)
 
     def _on_progress(self, job: Job, progress: Progress) -> None:
         if job is self._job:
@@ -174,6 +185,7 @@ class Workbench(QObject):
         if outcome.finished:
             # The last preview stays until the result can be drawn.
             self._awaited = outcome.finished.photo
+            self.noted.emit(_in_words(outcome.finished.report))
             self._loader.prepare(self._awaited)
             return
         self._stop_running()
@@ -182,7 +194,7 @@ class Workbench(QObject):
 
     def _on_prepared(self, prepared: Prepared) -> None:
         if prepared.photo is self._awaited:
-            self._document.undo_stack.push(ApplyResult(self._document, prepared))
+            apply_result(self._document, prepared)
             self._stop_running()
 
     def _stop_running(self) -> None:
@@ -201,10 +213,15 @@ class Workbench(QObject):
 
     def _on_batch_ended(self, summary: Summary) -> None:
         sentence = f"The queue is done: {_photos(summary.done)} restored"
-        if summary.failed or summary.cancelled:
-            sentence += f", {summary.failed} failed, {summary.cancelled} cancelled"
+        for count, what in ((summary.failed, "failed"), (summary.cancelled, "cancelled")):
+            sentence += f", {count} {what}" if count else ""
         say = self.warned if summary.failed else self.informed
         say.emit(sentence + ".")
+
+
+def _in_words(report: Report) -> str:
+    facts = f"Restored in {report.seconds:.1f} s · {report.steps} steps · seed {report.seed}"
+    return f"{facts} · {report.prior} on {report.device}"
 
 
 def _photos(count: int) -> str:

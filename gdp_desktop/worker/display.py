@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -15,7 +16,8 @@ from gdp_desktop.image.pyramid import Pyramid
 
 def display_pyramid(photo: Photo) -> Pyramid:
     """Levels of (H, W, 4) uint8 in the order blue, green, red, unused."""
-    return Pyramid(_bgrx(to_srgb(to_eight_bits(photo.pixels), photo.icc)))
+    pixels = to_srgb(to_eight_bits(photo.pixels), photo.icc)
+    return Pyramid(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA))
 
 
 def to_srgb(pixels: np.ndarray, icc: bytes | None) -> np.ndarray:
@@ -28,19 +30,19 @@ def to_srgb(pixels: np.ndarray, icc: bytes | None) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _transform(icc: bytes) -> ImageCms.ImageCmsTransform | None:
-    """None for a profile that is sRGB itself or cannot be used."""
+    """None for a profile that changes nothing or cannot be used."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        if "sRGB" in (profile.profile.profile_description or ""):
-            return None
         srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.buildTransform(profile, srgb, "RGB", "RGB")
+        transform = ImageCms.buildTransform(profile, srgb, "RGB", "RGB")
     except (ImageCms.PyCMSError, OSError):
         return None
+    return None if _changes_nothing(transform) else transform
 
 
-def _bgrx(pixels: np.ndarray) -> np.ndarray:
-    height, width = pixels.shape[:2]
-    bgrx = np.full((height, width, 4), 255, np.uint8)
-    bgrx[..., 2::-1] = pixels
-    return bgrx
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Many cameras embed sRGB under one name or another."""
+    ramp = np.arange(0, 256, 17, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(ramp, ramp, ramp), axis=-1).reshape(1, -1, 3)
+    shown = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
+    return bool((np.abs(shown.astype(int) - colours) <= 2).all())

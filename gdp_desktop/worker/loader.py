@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from gdp_desktop.image.files import free_path, result_path
+from gdp_desktop.image.files import find_photos, free_path, result_path
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.image.pyramid import Pyramid
@@ -45,10 +45,19 @@ class Saved:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The photos in what was dropped or chosen."""
+
+    paths: tuple[Path, ...]
+
+
 @dataclass(frozen=True)
 class Failed:
+    """``subject`` is the path that was to be opened or the photo that was to be prepared."""
+
     sentence: str
-    path: Path | None = None
+    subject: Path | Photo | None = None
 
 
 def _open(path: Path) -> Opened:
@@ -68,17 +77,21 @@ def _save_beside(photo: Photo, source: Path) -> Saved:
     return _save(photo, free_path(result_path(source)), overwrite=False)
 
 
+def _find(paths: tuple[Path, ...]) -> Found:
+    return Found(tuple(find_photos(paths)))
+
+
 class _Worker(QObject):
     """Lives in the loader's thread."""
 
     ended = Signal(object)
 
     @Slot(object, object)
-    def do(self, work: Work, path: Path | None) -> None:
+    def do(self, work: Work, subject: Path | Photo | None) -> None:
         try:
             self.ended.emit(work())
         except Exception as error:
-            self.ended.emit(Failed(str(error) or type(error).__name__, path))
+            self.ended.emit(Failed(str(error) or type(error).__name__, subject))
 
 
 class Loader(QObject):
@@ -88,7 +101,9 @@ class Loader(QObject):
     prepared = Signal(object)
     saved = Signal(object)
     mask_loaded = Signal(object)
+    found = Signal(object)
     failed = Signal(str)
+    prepare_failed = Signal(str)
     _asked = Signal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -107,7 +122,7 @@ class Loader(QObject):
         self._asked.emit(partial(_open, path), path)
 
     def prepare(self, photo: Photo) -> None:
-        self._asked.emit(partial(_prepare, photo), None)
+        self._asked.emit(partial(_prepare, photo), photo)
 
     def save(self, photo: Photo, path: Path, *, overwrite: bool) -> None:
         self._asked.emit(partial(_save, photo, path, overwrite), None)
@@ -116,6 +131,10 @@ class Loader(QObject):
         """As NAME-restored.EXT, numbered if that is there already."""
         self._asked.emit(partial(_save_beside, photo, source), None)
 
+    def find(self, paths: Iterable[Path]) -> None:
+        """Folders are searched to the bottom, which may take a while on a network."""
+        self._asked.emit(partial(_find, tuple(paths)), None)
+
     def open_mask(self, path: Path, photo: Photo) -> None:
         self._asked.emit(partial(load_mask, path, photo.size), None)
 
@@ -123,8 +142,8 @@ class Loader(QObject):
         """The mask must not change any more: give a copy."""
         self._asked.emit(partial(save_mask, mask, path, overwrite=True), None)
 
-    def shutdown(self, milliseconds: int = 5000) -> bool:
-        """Waits for what is being written; False if that takes longer."""
+    def shutdown(self, milliseconds: int = 60_000) -> bool:
+        """Waits for what is being written, which a slow disk may need; False if that was longer."""
         return stop_thread(self._thread, milliseconds)
 
     @Slot(object)
@@ -138,7 +157,9 @@ class Loader(QObject):
                 self.saved.emit(result)
             case Mask():
                 self.mask_loaded.emit(result)
-            case Failed(path=None, sentence=sentence):
-                self.failed.emit(sentence)
-            case Failed(path=path, sentence=sentence) if path == self._wanted:
+            case Found():
+                self.found.emit(result)
+            case Failed(sentence, Photo()):
+                self.prepare_failed.emit(sentence)
+            case Failed(sentence, subject) if subject is None or subject == self._wanted:
                 self.failed.emit(sentence)

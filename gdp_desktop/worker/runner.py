@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from gdp_desktop.image.errors import shown
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -82,7 +83,7 @@ class _Worker(QObject):
         except Cancelled:
             return Outcome(job, "cancelled")
         except Exception as error:
-            return Outcome(job, "failed", error=_sentence(error))
+            return Outcome(job, "failed", error=_sentence(error, job))
         if finished is None:
             return Outcome(job, "failed", error="The restoration ended without a result.")
         return Outcome(job, "done", finished)
@@ -111,8 +112,15 @@ class _Worker(QObject):
             self.progress.emit(progress)
 
 
-def _sentence(error: Exception) -> str:
-    return str(error) or f"The restoration stopped ({type(error).__name__})."
+def _sentence(error: Exception, job: Job) -> str:
+    # torch has an OutOfMemoryError of its own.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return (
+            f"There is not enough memory to restore {shown(job.source)}; close other programs "
+            "or take a smaller photo."
+        )
+    lines = str(error).splitlines()
+    return lines[0] if lines else f"The restoration stopped ({type(error).__name__})."
 
 
 class Runner(QObject):

@@ -87,11 +87,11 @@ class AdvancedGroup(QWidget):
         seed.addWidget(self._dice())
         form.addRow(_label(self._steps, "Steps", "More steps take longer and find more detail."),
                     self._steps)
-        form.addRow(_label(self._seed, "Variation",
-                           "The same number gives the same result; another one a variation."), seed)
+        form.addRow(_label(self._seed, "Seed",
+                           "The same seed gives the same result, another one a variation."), seed)
         form.addRow(_label(self._prior, "Prior", "What the program learned photos from."),
                     self._prior)
-        form.addRow(_label(self._device, "Compute on", "Automatic takes a graphics card if it can."),
+        form.addRow(_label(self._device, "Compute on", "Automatic prefers a graphics card."),
                     self._device)
 
     def _dice(self) -> QToolButton:

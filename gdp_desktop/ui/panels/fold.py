@@ -23,6 +23,9 @@ class Fold(QWidget):
         column.addWidget(content)
         self._unfold(is_open)
 
+    def set_open(self, is_open: bool) -> None:
+        self._heading.setChecked(is_open)
+
     def _unfold(self, is_open: bool) -> None:
         self._content.setVisible(is_open)
         arrow = Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow

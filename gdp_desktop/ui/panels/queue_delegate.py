@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui import theme
-from gdp_desktop.ui.wording import time_left
+from gdp_desktop.ui.wording import percent, time_left
 from gdp_desktop.worker.queue import JobState, Role, Row
 
 PADDING = 10
@@ -85,7 +85,7 @@ class QueueDelegate(QStyledItemDelegate):
         title = self._tasks[row.job.recipe.task].title
         match row.state:
             case JobState.RUNNING:
-                parts = [title, f"{row.fraction:.0%}", time_left(row.seconds_left)]
+                parts = [title, percent(row.fraction), time_left(row.seconds_left)]
                 return " · ".join(part for part in parts if part)
             case JobState.DONE if row.saved_to:
                 return f"{title} · saved as {row.saved_to.name}"

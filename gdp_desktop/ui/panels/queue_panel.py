@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QPainter,
+    QPaintEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -25,6 +33,9 @@ INVITATION = "Drop several photos or a folder here to restore them one after the
 
 class QueueView(QListView):
     """Says what it is for while it is empty."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(400, 150)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
@@ -63,6 +74,10 @@ class QueuePanel(Panel):
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        remove = QAction("Remove", view, shortcut=QKeySequence.StandardKey.Delete)
+        remove.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        remove.triggered.connect(self.remove_selected)
+        view.addAction(remove)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def _lay_out(self) -> None:
@@ -80,6 +95,7 @@ class QueuePanel(Panel):
 
     def _listen(self) -> None:
         self._queue.changed.connect(self._refresh)
+        self._queue.job_started.connect(self._scroll_to_running)
         self._start.clicked.connect(self._start_or_stop)
         self._revise.clicked.connect(self._workbench.revise_waiting)
         self._clear.clicked.connect(self._queue.clear_ended)
@@ -96,6 +112,11 @@ class QueuePanel(Panel):
         done = self._queue.count(JobState.DONE)
         self._count.setText(f"{done} of {total} done" if total else "")
         self._view.viewport().update()
+
+    def _scroll_to_running(self) -> None:
+        for number, row in enumerate(self._queue.rows):
+            if row.state is JobState.RUNNING:
+                self._view.scrollTo(self._queue.index(number))
 
     def _start_or_stop(self) -> None:
         if self._queue.is_started:

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QW
 
 from gdp_desktop.restoration.job import Progress
 from gdp_desktop.ui.theme import icon
-from gdp_desktop.ui.wording import time_left
+from gdp_desktop.ui.wording import percent, time_left
 
 PARTS = 1000
 
@@ -18,9 +18,9 @@ class RunBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_running = False
+        self._is_running = self._is_stopping = False
         self._button = QPushButton(objectName="primary")
-        self._bar = QProgressBar(maximum=PARTS, textVisible=False)
+        self._bar = QProgressBar(textVisible=False)
         self._bar.setAccessibleName("Progress")
         self._text = QLabel(objectName="help")
         column = QVBoxLayout(self)
@@ -29,19 +29,21 @@ class RunBar(QWidget):
         column.addWidget(self._bar)
         column.addWidget(self._button)
         self._button.clicked.connect(self._on_clicked)
-        self._button.setEnabled(False)
         self.set_running(False)
+        self._button.setEnabled(False)
 
     def set_running(self, running: bool) -> None:
-        self._is_running = running
+        self._is_running, self._is_stopping = running, False
         text = "Cancel" if running else "Restore photo"
         tip = "Stop restoring (Esc)" if running else "Restore the open photo (Shift+R)"
         self._button.setText(text)
         self._button.setAccessibleName(text)
         self._button.setToolTip(tip)
         self._button.setIcon(icon("cancel" if running else "run"))
-        self._text.setText("Getting ready…")
-        self._bar.setValue(0)
+        self._button.setProperty("running", running)
+        self._button.style().polish(self._button)
+        self._button.setEnabled(True)
+        self._wait("Getting ready…")
         self._bar.setVisible(running)
         self._text.setVisible(running)
 
@@ -49,11 +51,24 @@ class RunBar(QWidget):
         """There is a photo to restore."""
         self._button.setEnabled(True)
 
+    def show_stopping(self) -> None:
+        self._is_stopping = True
+        self._button.setEnabled(False)
+        self._wait("Stopping…")
+
+    def _wait(self, text: str) -> None:
+        """Something goes on, and nobody knows how long."""
+        self._text.setText(text)
+        self._bar.setRange(0, 0)
+
     def show_progress(self, progress: Progress) -> None:
+        if self._is_stopping:
+            return
         share = progress.done / max(1, progress.total)
+        self._bar.setRange(0, PARTS)
         self._bar.setValue(round(share * PARTS))
-        self._text.setText(" · ".join(filter(None, [f"{share:.0%}",
-                                                    time_left(progress.seconds_left)])))
+        parts = [percent(share), time_left(progress.seconds_left)]
+        self._text.setText(" · ".join(part for part in parts if part))
 
     def _on_clicked(self) -> None:
         (self.cancel_asked if self._is_running else self.run_asked).emit()

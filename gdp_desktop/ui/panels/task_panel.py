@@ -25,6 +25,7 @@ from gdp_desktop.ui.panels.run_bar import RunBar
 from gdp_desktop.ui.panels.slider_row import guard_wheel
 
 WIDTH = 300
+CHOICE_HEIGHT = 28
 
 
 class ParamPage(QWidget):
@@ -69,7 +70,7 @@ class TaskPanel(Panel):
         self._choice = QComboBox()
         self._help = QLabel(wordWrap=True, objectName="help")
         self._pages = {task.id: ParamPage(task) for task in around.tasks.values()}
-        self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=True)
+        self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=False)
         self._advanced = AdvancedGroup(around.priors)
         self._run_bar = RunBar()
         self._fill_choice()
@@ -110,6 +111,7 @@ class TaskPanel(Panel):
     def _fill_choice(self) -> None:
         self._choice.setAccessibleName("Task")
         self._choice.setToolTip("What to do to the photo")
+        self._choice.setMinimumHeight(CHOICE_HEIGHT)
         guard_wheel(self._choice)
         for task in self._tasks.values():
             self._choice.addItem(task.title, task.id)
@@ -140,14 +142,16 @@ class TaskPanel(Panel):
         self._run_bar.cancel_asked.connect(around.workbench.cancel)
         around.document.opened.connect(self._run_bar.allow)
         around.workbench.running_changed.connect(self._run_bar.set_running)
+        around.workbench.stopping.connect(self._run_bar.show_stopping)
         around.workbench.progressed.connect(self._run_bar.show_progress)
 
     def _show_task(self) -> None:
         task = self.task
-        self._help.setText(task.help)
+        self._help.setText(" ".join(task.help.split()))
         for task_id, page in self._pages.items():
             page.setVisible(task_id == task.id and bool(task.params))
         self._advanced.set_steps(None, task.default_steps)
+        self._mask_fold.set_open(task.needs_mask)
         self.recipe_changed.emit()
 
 

@@ -1,0 +1,87 @@
+"""Which photos a command line means, and where their results go."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gdp_desktop.commands.errors import BadUsage
+from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.files import find_photos, refuse_target, result_path
+
+
+class Input(NamedTuple):
+    """A photo to restore, or something given in vain and the sentence that says why."""
+
+    path: Path
+    error: str | None = None
+
+
+def meant_photos(given: Iterable[str]) -> list[Input]:
+    """Every photo once, in the order given; what is missing or empty is listed with its error."""
+    found: dict[str, Input] = {}
+    for text in given:
+        try:
+            for photo in find_photos([text]):
+                found.setdefault(os.path.realpath(photo), Input(photo))
+        except PhotoError as error:
+            found.setdefault(text, Input(Path(text), str(error)))
+    return list(found.values())
+
+
+def output_folder(folder: Path) -> Path:
+    """The folder given with -o, made if it is missing."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise BadUsage(f"{printable(folder)} is not a folder; give a folder with -o.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadUsage(
+            f"The folder {printable(folder)} cannot be made ({reason}); give another one with -o."
+        ) from error
+    return folder
+
+
+class Targets:
+    """Gives each photo of a run a name of its own for its result.
+
+    No name leads to one of the inputs, or to what this run has written before: --overwrite is
+    about results of earlier runs.
+    """
+
+    def __init__(self, inputs: Iterable[Path], folder: Path | None, overwrite: bool) -> None:
+        self._folder, self._overwrite = folder, overwrite
+        self._taken = {_identity(path) for path in inputs}
+
+    def claim(self, source: Path) -> Path:
+        """Raises PhotoError if nothing can be written there, before the long work."""
+        wished = result_path(source, self._folder)
+        target = next(name for name in _numbered(wished) if self._is_free(name))
+        refuse_target(target, overwrite=self._overwrite)
+        if not os.access(target.parent, os.W_OK):
+            raise PhotoError(
+                f"{shown(target)} cannot be written, as {printable(target.parent)} is read-only; "
+                "give another folder with -o."
+            )
+        self._taken.add(_identity(target))
+        return target
+
+    def _is_free(self, name: Path) -> bool:
+        if _identity(name) in self._taken:
+            return False
+        return self._overwrite or not os.path.lexists(name)
+
+
+def _identity(path: Path) -> str:
+    # Most desktop file systems do not tell upper case from lower case.
+    return os.path.realpath(path).casefold()
+
+
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
+    for number in itertools.count(2):
+        yield path.with_stem(f"{path.stem}-{number}")

@@ -1,0 +1,141 @@
+"""What can be typed: one parser per command."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from gdp_desktop import __version__
+from gdp_desktop.commands.errors import BadUsage
+
+SCRIPT = "gdp-desktop"
+LARGEST_SEED = 2**63 - 1
+
+WINDOW_EPILOG = """\
+commands:
+  restore   restore photos without a window
+  tasks     list what can be restored, and the parameters
+  priors    list the installed priors
+  train     train a prior on your own photos
+
+COMMAND --help explains each. A photo named like a command is opened as ./NAME.
+"""
+
+RESTORE_EPILOG = """\
+The result is NAME-restored.EXT beside the photo, or in the folder given with -o; the photo itself
+is never written, and nothing is replaced without --overwrite: NAME-restored-2.EXT is taken then.
+
+Exit code: 0 all photos are restored, 1 some failed, 2 the request cannot be, 130 interrupted.
+With GDP_DEBUG=1 in the environment, unexpected errors come with a traceback.
+"""
+
+
+class SentenceParser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, instead of with the usage as well."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadUsage(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
+
+
+def parser_for(command: str) -> argparse.ArgumentParser:
+    """``command`` is a key of COMMANDS, or "window" for what is typed without one."""
+    program = "python main.py" if Path(sys.argv[0]).name == "main.py" else SCRIPT
+    parser = SentenceParser(
+        prog=program if command == "window" else f"{program} {command}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{SCRIPT} {__version__}")
+    (COMMANDS.get(command) or _window)(parser)
+    return parser
+
+
+def _window(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Photo restoration with one generative prior. Opens the window."
+    parser.usage = "%(prog)s [-h] [--version] [FILE ...]\n       %(prog)s COMMAND ..."
+    parser.epilog = WINDOW_EPILOG
+    parser.add_argument("files", nargs="*", metavar="FILE", help="photos or folders to open")
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Restores photos; folders are searched to the bottom."
+    parser.epilog = RESTORE_EPILOG
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="FILE_OR_FOLDER")
+    add("--task", required=True, help="what to do; see the command tasks")
+    add("--mask", type=Path, metavar="MASK.png",
+        help="a picture of the photo's size: white is restored, black stays as it is")
+    add("-o", "--output", type=Path, metavar="DIR", help="folder for the results")
+    add("--overwrite", action="store_true", help="replace results that are already there")
+    add("--steps", type=int, metavar="N", help="more is finer and slower (default: the task's)")
+    add("--seed", type=_seed, metavar="S", default=0,
+        help="the same seed gives the same bytes (default 0)")
+    add("--prior", default="", metavar="NAME_OR_PATH", help="which prior; see the command priors")
+    add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
+        dest="params", help="a parameter of the task; may be given several times")
+    _add_device(parser)
+    add("--json", action="store_true", help="one JSON object per photo on standard output")
+
+
+def _list_of(things: str) -> Callable[[argparse.ArgumentParser], None]:
+    def fill(parser: argparse.ArgumentParser) -> None:
+        parser.description = f"Lists the {things}."
+        parser.add_argument("--json", action="store_true", help="as one JSON array")
+
+    return fill
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Trains a prior on a folder of photos. The same command again resumes where it was\n"
+        "stopped; --minutes counts all runs together."
+    )
+    add = parser.add_argument
+    add("--photos", type=Path, required=True, metavar="DIR", help="folder of photos, searched "
+        "to the bottom")
+    add("--minutes", type=_minutes, required=True, metavar="N", help="how long to train")
+    add("--out", type=Path, required=True, metavar="NAME.safetensors", help="where to save it")
+    add("--from", type=Path, dest="start_from", metavar="FILE", help="a prior to go on from")
+    add("--overwrite", action="store_true", help="replace a prior that is already there")
+    add("--seed", type=_seed, metavar="S", default=0)
+    _add_device(parser)
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=("cpu", "cuda"),
+                        help="where to compute (default: cuda if there is one)")
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not (key and equals and value):
+        raise argparse.ArgumentTypeError(f'"{text}" is not of the form key=value')
+    return key, value
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number from 0 to 2^63 - 1')
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not (math.isfinite(minutes) and minutes > 0):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return minutes
+
+
+COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "restore": _restore,
+    "tasks": _list_of("tasks and their parameters"),
+    "priors": _list_of("installed priors"),
+    "train": _train,
+}

@@ -1,0 +1,211 @@
+"""`restore`: photos in, restored photos and reports out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from types import FrameType, MappingProxyType
+
+import torch
+
+from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
+from gdp_desktop.commands.inputs import Targets, meant_photos, output_folder
+from gdp_desktop.commands.progress import ProgressLine, duration
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.mask import Mask, load_mask
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration.job import (
+    Cancelled,
+    CancelToken,
+    Finished,
+    Job,
+    Progress,
+    Recipe,
+    Report,
+)
+from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.restore import checked_steps, restore
+from gdp_desktop.tasks import Task, TaskError, task_named
+
+INTERRUPTED = 130
+
+
+def run(options: argparse.Namespace) -> int:
+    try:
+        request = request_from(options)
+    except (PhotoError, TaskError, CheckpointError) as error:
+        raise BadUsage(one_line(error)) from error
+    inputs = meant_photos(options.inputs)
+    photos = [found.path for found in inputs if found.error is None]
+    folder = output_folder(options.output) if options.output and photos else None
+    protected = [*photos, options.mask] if options.mask else photos
+    targets = Targets(protected, folder, options.overwrite)
+
+    teller = _Teller(options.json, many=len(inputs) > 1)
+    with cancelled_by_ctrl_c() as cancel:
+        for number, (path, refusal) in enumerate(inputs, 1):
+            if refusal is not None:
+                report = request.failed(path, refusal)
+            else:
+                label = f"{number}/{len(inputs)} {shown(path)}" if teller.many else shown(path)
+                report = restored(path, request, targets, cancel, label)
+            teller.tell(report)
+            if cancel.is_cancelled:
+                teller.tell_unstarted(len(inputs) - number)
+                return INTERRUPTED
+    return teller.finish()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do with every photo, checked before the first one is touched."""
+
+    recipe: Recipe
+    mask: Mask | None
+    overwrite: bool
+    # What a report says of a photo that did not get through.
+    blank: Report = field(repr=False)
+
+    def failed(self, source: Path, sentence: str) -> Report:
+        return replace(self.blank, input=str(source), status="failed", error=sentence)
+
+    def cancelled(self, source: Path) -> Report:
+        return replace(self.blank, input=str(source), status="cancelled", error="Cancelled.")
+
+
+def request_from(options: argparse.Namespace) -> Request:
+    """Raises TaskError, CheckpointError, PhotoError or BadUsage for what no photo could change."""
+    task = task_named(options.task)
+    params = numbers(task, options.params)
+    values = task.values(params)
+    steps = checked_steps(task, options.steps)
+    mask = usable_mask(options.mask) if options.mask else None
+    if task.needs_mask and mask is None:
+        raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
+    if mask is not None and task.scale(values) != 1:
+        raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
+    recipe = Recipe(
+        task.id, MappingProxyType(params), steps, options.seed, options.prior,
+        options.device or "auto",
+    )
+    loaded = load_prior(recipe.prior, recipe.device)
+    blank = Report(
+        input="", output=None, status="failed", task=task.id, prior=loaded.name,
+        prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
+    )
+    return Request(recipe, mask, options.overwrite, blank)
+
+
+def numbers(task: Task, given: list[tuple[str, str]]) -> dict[str, float]:
+    """The values as numbers; "auto" is one where the task can work it out itself."""
+    automatic = {param.key: param.auto for param in task.params if param.auto is not None}
+    params = {}
+    for key, text in given:
+        try:
+            params[key] = automatic[key] if text.lower() == "auto" and key in automatic \
+                else float(text)
+        except ValueError:
+            raise BadUsage(f'{key} cannot be "{text}"; give a number, as in {key}=1.5.') from None
+    return params
+
+
+def usable_mask(path: Path) -> Mask:
+    mask = load_mask(path, load_photo(path).size)
+    if mask.is_empty:
+        raise PhotoError(
+            f"The mask {shown(path)} is black all over; paint white what is to be restored."
+        )
+    return mask
+
+
+def restored(
+    source: Path, request: Request, targets: Targets, cancel: CancelToken, label: str
+) -> Report:
+    """Restores one photo; whatever goes wrong ends up in the report."""
+    try:
+        job = Job(source, request.recipe, request.mask, targets.claim(source), request.overwrite)
+        return _finished(job, cancel, label)
+    except (Cancelled, KeyboardInterrupt):
+        cancel.cancel()
+        return request.cancelled(source)
+    except (PhotoError, TaskError, CheckpointError) as error:
+        return request.failed(source, one_line(error))
+    except (MemoryError, torch.OutOfMemoryError):
+        return request.failed(
+            source, f"There is not enough memory to restore {shown(source)}; "
+            "close other programs or give a smaller photo."
+        )
+    except Exception as error:
+        return request.failed(source, unexpected(shown(source), error))
+
+
+def _finished(job: Job, cancel: CancelToken, label: str) -> Report:
+    with ProgressLine(label) as line:
+        def show(progress: Progress) -> None:
+            line.show(progress.done / max(1, progress.total), progress.seconds_left)
+
+        for event in restore(job, cancel, show):
+            if isinstance(event, Finished):
+                return event.report
+    raise RuntimeError("the restoration ended without a result")
+
+
+@contextmanager
+def cancelled_by_ctrl_c() -> Iterator[CancelToken]:
+    """The first Ctrl-C stops between two windows, so that no file is left half-written."""
+    token = CancelToken()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if token.is_cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    before = signal.getsignal(signal.SIGINT)
+    # In the background of a script Ctrl-C is ignored, and is meant to be.
+    if before in (None, signal.SIG_IGN):
+        yield token
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield token
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Teller:
+    """Says what became of each photo: results on standard output, errors on standard error."""
+
+    def __init__(self, as_json: bool, many: bool) -> None:
+        self.as_json, self.many = as_json, many
+        self._done = self._failed = 0
+
+    def tell(self, report: Report) -> None:
+        self._done += report.status == "done"
+        self._failed += report.status == "failed"
+        if self.as_json:
+            print(json.dumps(asdict(report)), flush=True)
+        elif report.status == "done":
+            print(f"{printable(report.output or '')}  ({duration(report.seconds)})")
+            for note in report.notes:
+                print(f"  {note}")
+        if report.error:
+            named = self.many and report.input not in report.error
+            prefix = f"{printable(report.input)}: " if named else ""
+            print(f"{prefix}{report.error}", file=sys.stderr)
+
+    def tell_unstarted(self, count: int) -> None:
+        if count:
+            were = "photo was" if count == 1 else "photos were"
+            print(f"{count} {were} not started.", file=sys.stderr)
+
+    def finish(self) -> int:
+        if self.many and not self.as_json:
+            print(f"{self._done} restored, {self._failed} failed.")
+        return 1 if self._failed else 0

@@ -1,0 +1,93 @@
+"""`train`: a prior from one's own photos."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.progress import ProgressLine, duration
+from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
+from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.training.train import TrainingPlan, TrainingReport, resume_path, train
+
+INTERRUPTED = 130
+
+
+def run(options: argparse.Namespace) -> int:
+    plan = plan_from(options)
+    line = ProgressLine(f"Training {shown(plan.out)}")
+    report = None
+    try:
+        with line:
+            for report in train(plan):
+                _show(report, line)
+    except (PhotoError, CheckpointError) as error:
+        raise Refused(one_line(error)) from error
+    except KeyboardInterrupt:
+        print(_stopped(plan), file=sys.stderr)
+        return INTERRUPTED
+    print(f"{printable(plan.out)} is trained; use it with --prior {printable(plan.out)}.")
+    for sentence in report.skipped if report else ():
+        print(f"Skipped: {sentence}", file=sys.stderr)
+    return 0
+
+
+def plan_from(options: argparse.Namespace) -> TrainingPlan:
+    """Raises BadUsage for what is better said before hours of work."""
+    _check_target(options.out, options.overwrite)
+    if not options.photos.is_dir():
+        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+    if options.start_from is not None:
+        try:
+            load_unet(options.start_from)
+        except CheckpointError as error:
+            raise BadUsage(one_line(error)) from error
+    return TrainingPlan(
+        photos=options.photos, out=options.out, minutes=options.minutes,
+        start_from=options.start_from, device=_device(options.device), seed=options.seed,
+    )
+
+
+def _check_target(out: Path, overwrite: bool) -> None:
+    if out.suffix != ".safetensors":
+        raise BadUsage(f"{shown(out)} cannot hold a prior; give a name ending in .safetensors.")
+    if out.exists() and not overwrite and not resume_path(out).is_file():
+        raise BadUsage(
+            f"{shown(out)} already exists and was not left by a stopped training; give another "
+            "name with --out, or --overwrite."
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadUsage(
+            f"The folder {printable(out.parent)} cannot be made ({error.strerror}); give another "
+            "one with --out."
+        ) from error
+    if out.is_dir() or not os.access(out.parent, os.W_OK):
+        raise BadUsage(f"{printable(out)} cannot be written; give another name with --out.")
+
+
+def _device(wished: str | None) -> str:
+    if wished == "cuda" and not torch.cuda.is_available():
+        raise BadUsage("There is no CUDA device here; use --device cpu.")
+    return wished or ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _show(report: TrainingReport, line: ProgressLine) -> None:
+    if report.val_psnr:
+        line.clear()
+        figures = ", ".join(f"{db:.2f} dB at noise {s}" for s, db in report.val_psnr.items())
+        print(f"step {report.step}, {duration(report.seconds)}: {figures}", flush=True)
+    share = report.seconds / max(report.seconds + report.seconds_left, 1e-9)
+    line.show(share, report.seconds_left, f"  step {report.step}  loss {report.loss:.4f}")
+
+
+def _stopped(plan: TrainingPlan) -> str:
+    if not resume_path(plan.out).is_file():
+        return "Stopped before anything was saved; the same command starts anew."
+    return f"Stopped; {shown(plan.out)} is what was saved last, and the same command resumes there."

@@ -1,0 +1,386 @@
+"""`restore`: every task, every way to name inputs and outputs, and everything that goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration.job import CancelToken, Job, Progress, Report
+from gdp_desktop.restoration.restore import restore as real_restore
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.task import Task
+
+from .conftest import SIZE, Put, Run, contents
+
+ENGINE = "gdp_desktop.commands.restore.restore"
+BAD_USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+
+@pytest.fixture(params=TASKS.values(), ids=lambda task: task.id)
+def task(request: pytest.FixtureRequest) -> Task:
+    return request.param
+
+
+def test_every_task_restores_and_twice_the_same(
+    task: Task, restore: Run, photo: Path, put_mask: Put
+) -> None:
+    before = contents(photo.parent)
+    mask = ("--mask", put_mask()) if task.needs_mask else ()
+    first, second = (restore(photo, *mask, "--seed", 3, task=task.id) for _ in range(2))
+    after = contents(photo.parent)
+
+    assert (first.code, second.code) == (0, 0)
+    assert not first.err and not second.err
+    [report] = first.reports
+    assert set(report) == {field.name for field in fields(Report)}
+    assert report["status"] == "done" and report["task"] == task.id and report["seed"] == 3
+    assert report["error"] is None and report["steps"] == 1 and report["evaluations"] > 0
+    assert report["prior"] == "tiny" and len(report["prior_sha256"]) == 64
+    assert set(after) - set(before) == {"photo-restored.png", "photo-restored-2.png"}
+    assert after["photo-restored.png"] == after["photo-restored-2.png"]
+    assert after["photo.png"] == before["photo.png"]
+    scale = task.scale(task.values({}))
+    result = load_photo(report["output"])
+    assert result.size == Size(SIZE.width * scale, SIZE.height * scale)
+
+
+@pytest.mark.parametrize("task", ["denoise", "super-resolution"])
+def test_the_shipped_prior_restores(task: str, run: Run, photo: Path) -> None:
+    outcome = run("restore", photo, "--task", task, "--steps", 2, "--json")
+    if outcome.code == BAD_USAGE and "no prior" in outcome.err:
+        pytest.skip("the shipped prior is not here")
+    assert outcome.code == 0
+    assert outcome.reports[0]["prior"] == "photo-small"
+
+
+def test_without_json_it_prints_where_the_result_is(run: Run, prior: Path, photo: Path) -> None:
+    outcome = run("restore", photo, "--task", "denoise", "--prior", prior)
+    assert outcome.code == 0 and not outcome.err
+    assert outcome.out.startswith(str(photo.with_name("photo-restored.png")))
+
+
+def test_parameters_change_the_result(restore: Run, photo: Path) -> None:
+    automatic = restore(photo, "--param", "sigma=auto")
+    strong = restore(photo, "--param", "sigma=40", "--param", "strength=2")
+    assert automatic.code == strong.code == 0
+    assert strong.reports[0]["degradation"]["noise_sigma"] == 80
+    results = contents(photo.parent)
+    assert results["photo-restored.png"] != results["photo-restored-2.png"]
+
+
+def test_only_what_was_painted_changes(restore: Run, photo: Path, put_mask: Put) -> None:
+    [report] = restore(photo, "--mask", put_mask(), task="inpainting").reports
+    before, after = load_photo(photo).pixels, load_photo(report["output"]).pixels
+    assert (before[30:] == after[30:]).all() and (before != after).any()
+
+
+class TestNames:
+    def test_a_missing_output_folder_is_made(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        outcome = restore(photo, "-o", tmp_path / "new" / "folder")
+        assert outcome.code == 0
+        assert list(contents(tmp_path / "new")) == ["folder/photo-restored.png"]
+        assert list(contents(photo.parent)) == ["photo.png"]
+
+    @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+    def test_equal_names_do_not_collide(
+        self, overwrite: tuple[str], restore: Run, put_photo: Put, folder: Path, tmp_path: Path
+    ) -> None:
+        put_photo("photo.png")
+        put_photo("more/photo.png")
+        outcome = restore(folder, "-o", tmp_path / "out", *overwrite)
+        assert outcome.code == 0
+        results = contents(tmp_path / "out")
+        assert list(results) == ["photo-restored-2.png", "photo-restored.png"]
+        assert len(set(results.values())) == 2
+
+    def test_an_existing_file_is_only_replaced_with_overwrite(
+        self, restore: Run, photo: Path
+    ) -> None:
+        old = photo.with_name("photo-restored.png")
+        old.write_bytes(b"old")
+        assert restore(photo).code == 0
+        assert old.read_bytes() == b"old"
+        assert restore(photo, "--overwrite").code == 0
+        assert old.read_bytes() == photo.with_name("photo-restored-2.png").read_bytes()
+
+    def test_overwrite_never_replaces_another_input(self, restore: Run, put_photo: Put) -> None:
+        photo, other = put_photo("photo.png"), put_photo("photo-restored.png")
+        before = other.read_bytes()
+        assert restore(photo, other, "--overwrite").code == 0
+        assert other.read_bytes() == before
+
+    def test_overwrite_never_replaces_an_input_behind_a_link(
+        self, restore: Run, put_photo: Put
+    ) -> None:
+        photo, other = put_photo("photo.png"), put_photo("other.png")
+        before = other.read_bytes()
+        photo.with_name("photo-restored.png").symlink_to(other)
+        assert restore(photo, other, "--overwrite").code == 0
+        assert other.read_bytes() == before
+
+    def test_a_photo_named_twice_is_restored_once(self, restore: Run, photo: Path) -> None:
+        assert len(restore(photo, photo.parent, photo).reports) == 1
+
+    def test_results_are_not_restored_again(self, restore: Run, photo: Path) -> None:
+        assert len(restore(photo.parent).reports) == len(restore(photo.parent).reports) == 1
+
+    def test_a_photo_named_like_a_command(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shutil.copy(photo, photo.with_name("restore"))
+        monkeypatch.chdir(photo.parent)
+        assert restore("./restore").code == 0
+        assert photo.with_name("restore-restored.png").is_file()
+
+
+class TestBadUsage:
+    """Exit code 2: one sentence, nothing started, nothing on standard output."""
+
+    @pytest.mark.parametrize(("words", "said"), [
+        (["--task", "sharpen"], "denoise"),
+        (["--param", "radius=2"], "sigma"),
+        (["--param", "sigma"], "key=value"),
+        (["--param", "sigma="], "key=value"),
+        (["--param", "=3"], "key=value"),
+        (["--param", "sigma=high"], "number"),
+        (["--param", "strength=auto"], "number"),
+        (["--param", "sigma=-1"], "0 to 100"),
+        (["--param", "sigma=nan"], "0 to 100"),
+        (["--steps", "0"], "1 to 1000"),
+        (["--steps", "many"], "--steps"),
+        (["--seed", "-1"], "whole number"),
+        (["--seed", "1e3"], "whole number"),
+        (["--device", "abacus"], "cpu"),
+        (["--no-such-option"], "--no-such-option"),
+        (["--prior", "no-such-prior"], "no-such-prior"),
+        (["--mask", "no-such-mask.png"], "no-such-mask.png"),
+        (["--task", "inpainting"], "--mask"),
+    ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+    def test_is_said(self, words: list[str], said: str, restore: Run, photo: Path) -> None:
+        self.refused(restore, photo, words, said)
+
+    def refused(self, restore: Run, photo: Path, words: list[Any], said: str) -> None:
+        before = contents(photo.parent)
+        outcome = restore(photo, *words)
+        assert outcome.code == BAD_USAGE
+        assert said in outcome.sentence and not outcome.out
+        assert contents(photo.parent) == before
+
+    @pytest.mark.parametrize("words", [[], ["--task", "denoise"], ["photo.png"], ["--task"]])
+    def test_something_is_missing(self, words: list[str], run: Run) -> None:
+        outcome = run("restore", *words)
+        assert outcome.code == BAD_USAGE and outcome.sentence and not outcome.out
+
+    def test_a_checkpoint_that_is_not_one(self, restore: Run, photo: Path, tmp_path: Path) -> None:
+        fake = tmp_path / "fake.safetensors"
+        for content in (b"", b"no weights", photo.read_bytes()):
+            fake.write_bytes(content)
+            self.refused(restore, photo, ["--prior", fake], "fake.safetensors")
+        self.refused(restore, photo, ["--prior", photo], "photo.png")
+
+    def test_a_damaged_prior(
+        self, restore: Run, photo: Path, prior: Path, tmp_path: Path
+    ) -> None:
+        cut = tmp_path / "cut.safetensors"
+        cut.write_bytes(prior.read_bytes()[:-100])
+        self.refused(restore, photo, ["--prior", cut], "cut.safetensors")
+
+    def test_output_is_a_file(self, restore: Run, photo: Path) -> None:
+        self.refused(restore, photo, ["-o", photo], "not a folder")
+
+    def test_output_folder_cannot_be_made(self, restore: Run, photo: Path) -> None:
+        self.refused(restore, photo, ["-o", photo / "below"], "-o")
+
+    def test_a_black_mask(self, restore: Run, photo: Path, put_mask: Put) -> None:
+        self.refused(restore, photo, ["--mask", put_mask(radius=0)], "black")
+
+    def test_a_mask_where_none_can_be(self, restore: Run, photo: Path, put_mask: Put) -> None:
+        words = ["--task", "super-resolution", "--mask", put_mask()]
+        self.refused(restore, photo, words, "--mask")
+
+    def test_a_mask_that_is_no_picture(self, restore: Run, photo: Path, tmp_path: Path) -> None:
+        (tmp_path / "mask.png").write_text("not a picture")
+        self.refused(restore, photo, ["--mask", tmp_path / "mask.png"], "mask.png")
+
+
+class TestFailures:
+    """Exit code 1: one sentence per file, a report for each, and the others go on."""
+
+    def failed(self, restore: Run, *words: str | Path, said: str) -> None:
+        outcome = restore(*words)
+        assert outcome.code == FAILED
+        assert said in outcome.sentence
+        [report] = [report for report in outcome.reports if report["status"] == "failed"]
+        assert report["error"] in outcome.err and report["output"] is None
+
+    def test_one_bad_file_in_a_folder(self, restore: Run, put_photo: Put, folder: Path) -> None:
+        put_photo("a.png")
+        (folder / "b.jpg").write_text("not a picture")
+        put_photo("c.png")
+        self.failed(restore, folder, said=str(folder / "b.jpg"))
+        assert set(contents(folder)) == {
+            "a.png", "a-restored.png", "b.jpg", "c.png", "c-restored.png"
+        }
+
+    def test_a_file_that_is_cut_off(self, restore: Run, photo: Path) -> None:
+        photo.write_bytes(photo.read_bytes()[:200])
+        self.failed(restore, photo, said="photo.png")
+        assert list(contents(photo.parent)) == ["photo.png"]
+
+    def test_an_input_that_does_not_exist(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        missing = tmp_path / "missing.png"
+        self.failed(restore, missing, photo, said="missing.png does not exist")
+        assert photo.with_name("photo-restored.png").is_file()
+
+    def test_a_folder_with_nothing_in_it(self, restore: Run, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        self.failed(restore, tmp_path / "empty", "-o", tmp_path / "out", said="holds no photos")
+        assert not (tmp_path / "out").exists()
+
+    def test_a_mask_of_another_size(
+        self, restore: Run, put_photo: Put, put_mask: Put, folder: Path
+    ) -> None:
+        put_photo("fits.png")
+        put_photo("wide.png", Size(80, 48))
+        self.failed(restore, folder, "--mask", put_mask(), said="64×48")
+        assert (folder / "fits-restored.png").is_file()
+        assert not (folder / "wide-restored.png").exists()
+
+    def test_a_full_disk(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(os, "fsync", _raising(OSError(errno.ENOSPC, "No space left")))
+        self.failed(restore, photo, said="disk is full")
+        assert list(contents(photo.parent)) == ["photo.png"]
+
+    def test_a_read_only_folder_is_noticed_before_the_work(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ENGINE, _raising(AssertionError("it was started")))
+        if os.geteuid() == 0:  # who may write everywhere
+            monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+        photo.parent.chmod(0o555)
+        try:
+            self.failed(restore, photo, said="read-only")
+        finally:
+            photo.parent.chmod(0o755)
+        assert list(contents(photo.parent)) == ["photo.png"]
+
+    def test_too_little_memory(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ENGINE, _raising(MemoryError()))
+        self.failed(restore, photo, said="memory")
+
+    def test_what_nobody_foresaw(
+        self, restore: Run, put_photo: Put, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_photo("a.png")
+        put_photo("b.png")
+        monkeypatch.setattr(ENGINE, _only_for("b.png", ZeroDivisionError("over\nnought")))
+        monkeypatch.delenv("GDP_DEBUG", raising=False)
+        self.failed(restore, folder, said="failed unexpectedly (ZeroDivisionError: over nought)")
+
+    def test_a_traceback_for_those_who_ask(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ENGINE, _raising(ZeroDivisionError("nought")))
+        monkeypatch.setenv("GDP_DEBUG", "1")
+        outcome = restore(photo)
+        assert outcome.code == FAILED
+        assert "Traceback" in outcome.err and len(outcome.reports) == 1
+
+    def test_errors_without_json_are_no_output(
+        self, run: Run, prior: Path, tmp_path: Path
+    ) -> None:
+        outcome = run("restore", tmp_path / "no.png", "--task", "denoise", "--prior", prior)
+        assert outcome.code == FAILED and outcome.sentence and not outcome.out
+
+
+class TestCtrlC:
+    def test_stops_the_running_file_and_starts_no_other(
+        self, restore: Run, put_photo: Put, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("a.png", "b.png", "c.png"):
+            put_photo(name)
+        monkeypatch.setattr(ENGINE, _interrupted_at("b.png"))
+        before = signal.getsignal(signal.SIGINT)
+        outcome = restore(folder)
+        assert outcome.code == INTERRUPTED
+        assert [report["status"] for report in outcome.reports] == ["done", "cancelled"]
+        assert outcome.err.splitlines() == [
+            f"{folder / 'b.png'}: Cancelled.", "1 photo was not started."
+        ]
+        assert set(contents(folder)) == {"a.png", "a-restored.png", "b.png", "c.png"}
+        assert signal.getsignal(signal.SIGINT) is before
+
+    def test_pressed_twice(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ENGINE, _interrupted_at("photo.png", times=2))
+        outcome = restore(photo)
+        assert outcome.code == INTERRUPTED and outcome.sentence == "Cancelled."
+        assert outcome.reports[0]["status"] == "cancelled"
+
+    def test_before_anything_runs(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gdp_desktop.commands.restore.load_prior", _raising(KeyboardInterrupt))
+        outcome = restore(photo)
+        assert outcome.code == INTERRUPTED and outcome.sentence == "Cancelled."
+
+
+def test_the_progress_line_is_for_terminals_only(
+    restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not restore(photo).err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    outcome = restore(photo)
+    assert "photo.png" in outcome.err and "%" in outcome.err and len(outcome.reports) == 1
+
+
+def _raising(error: BaseException | type[BaseException]) -> Callable[..., Any]:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail
+
+
+def _only_for(name: str, error: Exception) -> Callable[..., Iterator[Any]]:
+    def engine(job: Job, *rest: Any) -> Iterator[Any]:
+        if job.source.name == name:
+            raise error
+        return real_restore(job, *rest)
+
+    return engine
+
+
+def _interrupted_at(name: str, times: int = 1) -> Callable[..., Iterator[Any]]:
+    """The engine, with Ctrl-C pressed in the first window of a photo."""
+
+    def engine(
+        job: Job, cancel: CancelToken, on_window: Callable[[Progress], None]
+    ) -> Iterator[Any]:
+        def press(progress: Progress) -> None:
+            on_window(progress)
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
+
+        return real_restore(job, cancel, press if job.source.name == name else on_window)
+
+    return engine

@@ -1,0 +1,114 @@
+"""Windows without a screen, settings of their own for every test, and no thread left running."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.restoration.job import (
+    CancelToken,
+    Event,
+    Finished,
+    Job,
+    Preview,
+    Progress,
+    Report,
+    Started,
+)
+from gdp_desktop.ui.screen import drop_cv2_qt_paths
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+drop_cv2_qt_paths()
+
+SMALL = Size(96, 80)
+MakePhoto = Callable[..., Path]
+
+
+class FakeEngine:
+    """Brightens photos in ``steps`` steps of ``pause`` seconds; fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.steps = 4
+        self.pause = 0.0
+        self.failures: dict[str, str] = {}
+        self.jobs: list[Job] = []
+
+    def __call__(
+        self, job: Job, token: CancelToken, on_window: Callable[[Progress], None]
+    ) -> Iterator[Event]:
+        self.jobs.append(job)
+        if job.source.name in self.failures:
+            raise ValueError(self.failures[job.source.name])
+        photo = load_photo(job.source)
+        yield Started(self.steps)
+        for step in range(1, self.steps + 1):
+            self._wait(token)
+            on_window(Progress(step, self.steps, 1.0))
+            grey = np.full((6, 8, 3), 40 * step % 256, np.uint8)
+            yield Preview(grey, step, self.steps)
+        result = photo.with_pixels_from_unit(np.sqrt(photo.to_unit()))
+        output = str(job.output) if job.output else None
+        yield Finished(result, Report(str(job.source), output, "done", job.recipe.task))
+
+    def _wait(self, token: CancelToken) -> None:
+        until = time.monotonic() + self.pause
+        token.raise_if_cancelled()
+        while time.monotonic() < until:
+            time.sleep(0.002)
+            token.raise_if_cancelled()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def make_photo(tmp_path: Path) -> MakePhoto:
+    """Writes a small dark photo and returns where it is."""
+
+    def make(name: str = "photo.png", size: Size = SMALL) -> Path:
+        pixels = np.random.default_rng(1).integers(20, 40, (*size.shape, 3), np.uint8)
+        save_photo(Photo(pixels), tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _qt_leaves_nothing_behind(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    if "qtbot" not in request.fixturenames:
+        yield
+        return
+    from PySide6.QtCore import QThread
+
+    _isolate_settings(tmp_path)
+    threads: list[QThread] = []
+    start = QThread.start
+
+    def start_and_note(thread: QThread) -> None:
+        threads.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(QThread, "start", start_and_note)
+    yield
+    assert not [thread for thread in threads if thread.isRunning()]
+
+
+def _isolate_settings(folder: Path) -> None:
+    from PySide6.QtCore import QCoreApplication, QSettings
+
+    QCoreApplication.setOrganizationName("gdp_desktop-tests")
+    QCoreApplication.setApplicationName("gdp_desktop-tests")
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    scope = QSettings.Scope.UserScope
+    QSettings.setPath(QSettings.Format.IniFormat, scope, str(folder / "settings"))

@@ -1,0 +1,295 @@
+"""The guided estimate is the minimum it claims to be, and is found without the prior's help."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.guidance import (
+    SMALLEST_SIGMA,
+    Guidance,
+    Measurement,
+    conjugate_gradients,
+)
+from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.quality import (
+    color_constancy_loss,
+    exposure_loss,
+    smoothness_loss,
+    spatial_mean,
+)
+from gdp_desktop.diffusion.samplers import ddim, ddpm
+from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.tasks.colorization import Grey
+from gdp_desktop.tasks.deblurring import GaussianBlur
+from gdp_desktop.tasks.inpainting import Masking
+
+
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 0.2 * torch.randn(1, 3, height, width, dtype=torch.float64, generator=generator)
+
+
+class Gains(Degradation):
+    """A different slope for every value."""
+
+    def __init__(self, slopes: torch.Tensor) -> None:
+        super().__init__()
+        self.slopes = slopes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.slopes * x
+
+
+def matrix_of(degradation: Degradation, shape: torch.Size) -> torch.Tensor:
+    """D as a dense matrix, one column per value of x."""
+    columns = torch.eye(math.prod(shape), dtype=torch.float64).view(-1, *shape[1:])
+    return degradation(columns).flatten(1).T
+
+
+def dense_solution(
+    measurements: list[Measurement], x0: torch.Tensor, x0_std: float, scale: float = 1.0
+) -> torch.Tensor:
+    hessian = torch.eye(x0.numel(), dtype=torch.float64) / x0_std**2
+    pull = torch.zeros(x0.numel(), dtype=torch.float64)
+    for m in measurements:
+        matrix = matrix_of(m.degradation, x0.shape)
+        weight = scale / max(m.sigma, SMALLEST_SIGMA) ** 2
+        hessian += weight * matrix.T @ matrix
+        pull += weight * matrix.T @ (m.y.flatten() - matrix @ x0.flatten())
+    return x0 + torch.linalg.solve(hessian, pull).view_as(x0)
+
+
+DEGRADATIONS = {
+    "identity": Degradation(),
+    "mask": Masking((picture(6, 8, 1)[:, :1] > 0).double()),
+    "gains": Gains(picture(6, 8, 2) * 5),
+    "block mean": BlockMean(2),
+    "grey": Grey(),
+    "blur": GaussianBlur(0.8),
+    "wide blur": GaussianBlur(3.0),
+}
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.02, 0.3])
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_guidance_finds_the_minimum(name: str, sigma: float) -> None:
+    """One step where D is pointwise, as many as the curvature has distinct values elsewhere."""
+    degradation, x0 = DEGRADATIONS[name], picture(6, 8)
+    y = degradation(picture(6, 8, 3))
+    measurements = [Measurement(y, degradation, sigma)]
+    steps = 1 if degradation.pointwise else 2 if name in ("block mean", "grey") else 60
+    for scale in (1.0, 0.25):
+        guided = Guidance(measurements, scale=scale, solver_steps=steps)(x0, 0.1)
+        exact = dense_solution(measurements, x0, 0.1, scale)
+        # Conjugate gradients stop at 1e-8 of the first energy, which a blur spreads widely.
+        error = float((guided - exact).norm() / (exact - x0).norm())
+        blurs = isinstance(degradation, GaussianBlur)
+        assert error < (1e-9 if degradation.pointwise else 0.1 if blurs and not sigma else 2e-3)
+        assert float(exact.abs().max()) < 1  # no clamping in the way
+
+
+def test_two_measurements_are_weighed_against_each_other() -> None:
+    x0, truth = picture(6, 8), picture(6, 8, 3)
+    measurements = [
+        Measurement(d(truth) + 0.05, d, s)
+        for d, s in ((BlockMean(2), 0.02), (DEGRADATIONS["mask"], 0.1), (Grey(), 0.05))
+    ]
+    guided = Guidance(measurements, solver_steps=40)(x0, 0.2)
+    exact = dense_solution(measurements, x0, 0.2)
+    assert float((guided - exact).norm() / (exact - x0).norm()) < 2e-3
+
+
+@pytest.mark.parametrize("name", ["block mean", "grey", "blur", "wide blur"])
+def test_a_few_steps_already_lower_the_objective(name: str) -> None:
+    degradation, x0 = DEGRADATIONS[name], picture(6, 8)
+    y = degradation(picture(6, 8, 3))
+
+    def objective(x: torch.Tensor) -> float:
+        data = (y - degradation(x)).square().sum() / 0.02**2
+        return float(data + (x - x0).square().sum() / 0.1**2)
+
+    values = [objective(x0)]
+    for steps in (1, 2, 4, 8):
+        guidance = Guidance([Measurement(y, degradation, 0.02)], solver_steps=steps)
+        values.append(objective(guidance(x0, 0.1)))
+    assert all(b <= a * (1 + 1e-9) for a, b in zip(values, values[1:], strict=False))
+    assert values[1] < 0.9 * values[0]
+
+
+def test_what_is_known_better_wins() -> None:
+    x0, y = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)
+    for sigma, std, expected in ((0.1, 0.1, 0.25), (0.3, 0.1, 0.05), (0.1, 0.3, 0.45)):
+        guided = Guidance([Measurement(y, Degradation(), sigma)])(x0, std)
+        assert guided.flatten().tolist() == pytest.approx([expected] * 48, rel=1e-5)
+
+
+def test_the_answer_stays_in_range_and_its_input_untouched() -> None:
+    x0 = torch.full((1, 3, 4, 4), 0.9)
+    guided = Guidance([Measurement(torch.full_like(x0, 3.0), Degradation(), 0.01)])(x0, 1.0)
+    assert float(guided.max()) == 1 and float(x0.min()) == pytest.approx(0.9)
+    assert not guided.requires_grad
+
+
+@pytest.mark.parametrize("name", ["identity", "gains", "block mean", "grey"])
+def test_the_shift_does_not_depend_on_the_size_of_the_photo(name: str) -> None:
+    degradation = DEGRADATIONS[name]
+    x0, truth = picture(6, 8), picture(6, 8, 3)
+    y = degradation(truth)
+
+    def tiled(image: torch.Tensor) -> torch.Tensor:
+        return image.tile(1, 1, 2, 2)
+
+    four = Gains(tiled(degradation.slopes)) if isinstance(degradation, Gains) else degradation
+    quality = (lambda x: 3 * exposure_loss(x, 0.7), lambda x: 2 * color_constancy_loss(x))
+    small = Guidance([Measurement(y, degradation, 0.05)], quality, solver_steps=2)(x0, 0.1)
+    large = Guidance([Measurement(tiled(y), four, 0.05)], quality, solver_steps=2)(tiled(x0), 0.1)
+    assert float((small - x0).abs().max()) > 0.01
+    assert torch.allclose(large, tiled(small), atol=1e-9)
+
+
+def test_quality_terms_pull_by_their_gradient() -> None:
+    x0 = picture(4, 4)
+    measurement = Measurement(x0, Degradation(), 0.1)  # nothing to correct
+    guidance = Guidance([measurement], (lambda x: 5 * (x**2).sum(),), solver_steps=1)
+    shift = guidance(x0, 0.2) - x0
+    assert torch.allclose(shift, -10 * x0 / (1 / 0.2**2 + 1 / 0.1**2), rtol=1e-9)
+
+
+def test_nonlinear_degradations_are_linearised_where_the_estimate_is() -> None:
+    class Cube(Degradation):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x**3
+
+    x0 = 0.5 + 0.1 * picture(4, 4)
+    y = x0**3 + 0.01
+    guided = Guidance([Measurement(y, Cube(), 0.05)], solver_steps=1)(x0, 0.1)
+    slope = 3 * x0**2
+    assert torch.allclose(
+        guided - x0, slope * 0.01 / 0.05**2 / (1 / 0.1**2 + slope**2 / 0.05**2), rtol=1e-9
+    )
+
+
+def test_residual_is_the_rms_of_the_first_measurement() -> None:
+    x = picture(4, 4)
+    first = Measurement(x + 0.3, Degradation(), 0.1)
+    second = Measurement(BlockMean(2)(x) + 9, BlockMean(2), 0.1)
+    assert Guidance([first, second]).residual(x) == pytest.approx(0.3)
+
+
+class NoWayBack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight):
+        return x * weight
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        raise AssertionError("the gradient went through the prior")
+
+
+class Forbidding(GaussianPrior):
+    def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
+        found = super().__call__(x_t, i)
+        weight = torch.ones(1, requires_grad=True)
+        return Denoised(NoWayBack.apply(found.x0, weight), found.mean, found.log_variance)
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_the_gradient_never_goes_through_the_prior(sampler) -> None:
+    generator = torch.Generator().manual_seed(0)
+    prior = Forbidding(0.0, 0.3, Schedule.linear().quadratic(3))
+    measurement = Measurement(torch.zeros(1, 3, 4, 4), BlockMean(2), 0.1)
+    measurement = Measurement(torch.zeros(1, 3, 2, 2), measurement.degradation, 0.1)
+    guidance = Guidance([measurement], (lambda x: exposure_loss(x, 0.5),))
+    steps = list(sampler(prior, guidance, torch.randn(1, 3, 4, 4), generator))
+    assert len(steps) == 3
+
+
+def test_the_network_runs_without_gradients() -> None:
+    network = UNet(UNetConfig((8,), (1,), 8, 1))
+    seen: list[bool] = []
+    network.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    prior = UNetPrior(network, schedule=Schedule.linear().quadratic(2))
+    guidance = Guidance([Measurement(torch.zeros(1, 3, 8, 8), Degradation(), 0.1)])
+    steps = list(ddim(prior, guidance, torch.randn(1, 3, 8, 8), torch.Generator()))
+    assert seen == [False, False] and not steps[-1].x_t.requires_grad
+
+
+@pytest.mark.parametrize("term", [
+    lambda x: exposure_loss(x, 0.6),
+    color_constancy_loss,
+    smoothness_loss,
+    lambda x: spatial_mean(x, 3).square().sum(),
+], ids=["exposure", "colour", "smoothness", "spatial"])
+def test_quality_gradients(term) -> None:
+    x = (picture(5, 7) + torch.tensor([0.3, 0.0, -0.2]).double().view(1, 3, 1, 1))
+    assert torch.autograd.gradcheck(term, (x.requires_grad_(True),))
+
+
+@pytest.mark.parametrize("term", [lambda x: exposure_loss(x, 0.5), color_constancy_loss,
+                                  smoothness_loss])
+@pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("shape", [(1, 3, 4, 4), (1, 3, 1, 1), (1, 3, 1, 5)])
+def test_quality_gradients_are_finite_at_their_minimum(term, value: float, shape) -> None:
+    x = torch.full(shape, value, requires_grad=True)
+    loss = term(x) + 0 * x.sum()
+    loss.backward()
+    assert math.isfinite(float(loss.detach())) and bool(torch.isfinite(x.grad).all())
+
+
+def test_quality_terms_mean_what_they_say() -> None:
+    grey = torch.full((1, 3, 4, 4), 0.2)  # 0.6 in [0, 1]
+    assert float(exposure_loss(grey, 0.6)) == pytest.approx(0, abs=1e-9)
+    assert float(exposure_loss(grey, 0.5)) == pytest.approx(0.01 * 48, rel=1e-4)
+    assert float(color_constancy_loss(grey)) < 1e-4
+    red = grey.clone()
+    red[:, 0] += 0.4  # 0.2 in [0, 1]: two of three differences
+    assert float(color_constancy_loss(red)) == pytest.approx(math.sqrt(2) * 0.04 * 48, rel=1e-4)
+    assert float(smoothness_loss(grey)) == 0
+    ramp = torch.arange(4.0).view(1, 1, 1, 4).expand(1, 1, 3, 4)
+    assert float(smoothness_loss(ramp)) == pytest.approx(2)
+
+
+def test_conjugate_gradients_edge_cases() -> None:
+    ones = torch.ones(4, dtype=torch.float64)
+    calls: list[int] = []
+
+    def doubling(d: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return 2 * d
+
+    # Nothing pulls: nothing moves, and the curvature is not even asked.
+    assert torch.equal(conjugate_gradients(doubling, 0 * ones, 2 * ones, 5), 0 * ones)
+    assert not calls
+    # Exact preconditioner: done after one step however many are allowed.
+    assert torch.allclose(conjugate_gradients(doubling, 3 * ones, 2 * ones, 50), 1.5 * ones)
+    assert len(calls) == 1
+    # No steps: no shift.
+    assert torch.equal(conjugate_gradients(doubling, ones, ones, 0), 0 * ones)
+    # Forces far below and above the usual size.
+    for size in (1e-30, 1e15):
+        solved = conjugate_gradients(doubling, size * ones, ones, 3)
+        assert torch.allclose(solved, size / 2 * ones, rtol=1e-9, atol=0)
+
+
+def test_conjugate_gradients_solve_any_positive_matrix_in_as_many_steps_as_unknowns() -> None:
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(7, 7, dtype=torch.float64, generator=generator)
+    matrix = root @ root.T + 0.5 * torch.eye(7, dtype=torch.float64)
+    pull = torch.randn(7, dtype=torch.float64, generator=generator)
+    solved = conjugate_gradients(lambda d: matrix @ d, pull, matrix.diagonal(), 7)
+    assert torch.allclose(matrix @ solved, pull, atol=1e-3)
+
+
+@pytest.mark.parametrize("module", DEGRADATIONS.values(), ids=DEGRADATIONS)
+def test_degradations_that_call_themselves_pointwise_are(module: Degradation) -> None:
+    x = picture(6, 8)
+    jacobian = matrix_of(module, x.shape)
+    is_diagonal = jacobian.shape[0] == jacobian.shape[1] and bool(
+        (jacobian - jacobian.diagonal().diag()).abs().max() < 1e-12
+    )
+    assert module.pointwise == is_diagonal
+    assert isinstance(module, nn.Module)

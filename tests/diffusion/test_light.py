@@ -1,0 +1,69 @@
+"""Transfer curve and shoulder: invertible, monotonic, and with finite slopes everywhere."""
+
+import pytest
+import torch
+
+from gdp_desktop.diffusion.light import (
+    SHOULDER_END,
+    SHOULDER_START,
+    decode,
+    encode,
+    roll_off,
+    undo_roll_off,
+)
+
+UNIT = torch.linspace(0, 1, 20_001, dtype=torch.float64)
+WIDE = torch.linspace(0, 20, 200_001, dtype=torch.float64)
+# 8-bit grey levels in linear light, from the standard.
+STANDARD = [(0, 0.0), (10, 0.0030353), (11, 0.0033465), (64, 0.0512695), (128, 0.2158605),
+            (188, 0.5028865), (255, 1.0)]
+
+
+@pytest.mark.parametrize(("grey", "light"), STANDARD)
+def test_transfer_curve_of_the_standard(grey: int, light: float) -> None:
+    encoded = torch.tensor(grey / 255).double()
+    assert float(decode(encoded)) == pytest.approx(light, abs=1e-6)
+    assert float(encode(torch.tensor(light).double())) == pytest.approx(grey / 255, abs=1e-5)
+
+
+def test_inverses() -> None:
+    assert torch.allclose(encode(decode(UNIT)), UNIT, atol=1e-6)
+    assert torch.allclose(decode(encode(UNIT)), UNIT, atol=1e-6)
+    below_end = UNIT[UNIT <= SHOULDER_END]
+    assert torch.allclose(roll_off(undo_roll_off(below_end)), below_end, atol=1e-12)
+    reachable = WIDE[roll_off(WIDE) <= SHOULDER_END]
+    assert torch.allclose(undo_roll_off(roll_off(reachable)), reachable, rtol=1e-9)
+
+
+@pytest.mark.parametrize("curve", [decode, encode, undo_roll_off, roll_off])
+def test_monotonic_and_continuous(curve) -> None:
+    values = curve(UNIT)
+    steps = values.diff()
+    assert bool((steps >= 0).all()) and float(steps.max()) < 0.02
+    assert float(values[0]) == pytest.approx(0, abs=1e-9)
+    assert bool((roll_off(WIDE).diff() >= 0).all()) and float(roll_off(WIDE).max()) <= 1
+
+
+def test_the_dark_half_is_not_rolled() -> None:
+    dark = UNIT[UNIT <= SHOULDER_START]
+    assert torch.equal(roll_off(dark), dark) and torch.equal(undo_roll_off(dark), dark)
+    # No kink where the shoulder begins: the slope is 1 on both sides.
+    edge = torch.tensor([SHOULDER_START - 1e-6, SHOULDER_START + 1e-6], dtype=torch.float64)
+    assert float(roll_off(edge).diff()) == pytest.approx(2e-6, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("curve", [decode, encode, roll_off, undo_roll_off])
+def test_values_and_slopes_are_finite(curve, dtype) -> None:
+    edges = [-1.0, 0.0, 1e-12, 0.0031308, 0.04045, 0.5, SHOULDER_END, 1.0, 1.5, 100.0]
+    x = torch.tensor(edges, dtype=dtype, requires_grad=True)
+    values = curve(x)
+    slopes = torch.autograd.grad(values.sum(), x)[0]
+    assert bool(torch.isfinite(values).all() & torch.isfinite(slopes).all())
+    assert bool((slopes >= 0).all())
+
+
+@pytest.mark.parametrize("curve", [decode, encode, roll_off, undo_roll_off])
+def test_gradients(curve) -> None:
+    away_from_edges = torch.tensor([0.001, 0.02, 0.1, 0.3, 0.6, 0.9], dtype=torch.float64)
+    assert torch.autograd.gradcheck(curve, (away_from_edges.requires_grad_(True),))

@@ -1,0 +1,450 @@
+"""A job from the file to the result, with a network of random weights in place of a prior."""
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+
+from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
+from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration import priors
+from gdp_desktop.restoration import restore as engine
+from gdp_desktop.restoration.coarse_to_fine import level_count
+from gdp_desktop.restoration.job import (
+    Cancelled,
+    CancelToken,
+    Finished,
+    Job,
+    Preview,
+    Progress,
+    Recipe,
+    Started,
+)
+from gdp_desktop.restoration.preview import PREVIEW_SIDE
+from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.restore import restore
+from gdp_desktop.tasks import TASKS, TaskError
+
+SIZES = [(1, 1), (5, 3), (17, 23), (64, 48), (130, 70)]
+all_tasks = pytest.mark.parametrize("task", TASKS)
+
+
+def one_sentence(error: BaseException) -> bool:
+    text = str(error)
+    return text.endswith(".") and "\n" not in text and 10 < len(text) < 400
+
+
+@pytest.fixture(scope="module")
+def prior_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = UNet(UNetConfig(widths=(8, 8, 8), embedding=16))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    file = tmp_path_factory.mktemp("prior") / "tiny.safetensors"
+    file.write_bytes(serialise_unet(network, {"step": 0}))
+    return file
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Callable[..., Path]:
+    """photo_file(width, height) writes a textured picture and tells where."""
+
+    def write(width: int, height: int, bits: int = 8, seed: int = 0) -> Path:
+        rng = np.random.default_rng(seed)
+        coarse = rng.random((max(2, height // 8), max(2, width // 8), 3)).astype(np.float32)
+        picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = 0.1 + 0.6 * picture + 0.02 * rng.standard_normal(picture.shape)
+        peak = 2**bits - 1
+        pixels = np.rint(picture.clip(0, 1) * peak).astype(np.uint8 if bits == 8 else np.uint16)
+        file = tmp_path / f"photo-{width}x{height}-{bits}.png"
+        assert cv2.imwrite(str(file), pixels)
+        return file
+
+    return write
+
+
+def small_windows(monkeypatch: pytest.MonkeyPatch, window: int = 48, halo: int = 8) -> None:
+    """Even a small photo takes several windows."""
+
+    def load(name: str, device: str) -> priors.LoadedPrior:
+        loaded = load_prior(name, device)
+        return replace(loaded, prior=replace(loaded.prior, window=window, halo=halo))
+
+    monkeypatch.setattr(engine, "load_prior", load)
+
+
+def mask_of(size: Size, soft: bool = False) -> Mask:
+    mask = Mask.empty(size)
+    top, left = size.height // 3, size.width // 3
+    mask.pixels[top : top + size.height // 4 + 1, left : left + size.width // 4 + 1] = 255
+    if soft and left:
+        mask.pixels[top, left - 1] = 40
+    return mask
+
+
+def job_for(task: str, photo: Path, prior: Path, **given) -> Job:
+    mask = given.pop("mask", None)
+    output = given.pop("output", None)
+    overwrite = given.pop("overwrite", False)
+    if mask is None and TASKS[task].needs_mask:
+        mask = mask_of(load_photo(photo).size)
+    recipe = Recipe(task, prior=str(prior), device="cpu", **({"steps": 2} | given))
+    return Job(photo, recipe, mask, output, overwrite)
+
+
+def run(job: Job, **options) -> tuple[list, Finished]:
+    events = list(restore(job, CancelToken(), **options))
+    assert isinstance(events[-1], Finished)
+    return events, events[-1]
+
+
+@all_tasks
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_any_task_on_any_size(task: str, size, prior_file: Path, photo_file) -> None:
+    file = photo_file(*size)
+    if TASKS[task].needs_mask and size == (1, 1):
+        with pytest.raises(TaskError) as raised:
+            run(job_for(task, file, prior_file))
+        assert one_sentence(raised.value)
+        return
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    heard: list[Progress] = []
+    events, finished = run(job_for(task, file, prior_file), on_window=heard.append)
+
+    kinds = [type(event) for event in events]
+    assert kinds[0] is Started and kinds.count(Started) == 1 and kinds.count(Finished) == 1
+    assert set(kinds[1:-1]) <= {Preview, Progress} and Preview in kinds
+    scale = TASKS[task].scale(TASKS[task].values({}))
+    assert finished.photo.size == (size[0] * scale, size[1] * scale)
+    assert finished.photo.pixels.dtype == np.uint8
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == before
+
+    total = events[0].total
+    assert [progress.done for progress in heard] == list(range(1, len(heard) + 1))
+    assert finished.report.evaluations == len(heard) == total
+    for event in events[1:-1]:
+        assert event.total == total and event.done <= total
+        if isinstance(event, Preview):
+            height, width = event.pixels.shape[:2]
+            assert event.pixels.dtype == np.uint8 and event.pixels.shape[2] == 3
+            assert max(height, width) <= PREVIEW_SIDE
+            assert (width, height) == (size[0] * scale, size[1] * scale)
+
+    report = finished.report
+    assert (report.task, report.status, report.error) == (task, "done", None)
+    assert (report.input, report.output) == (str(file), None)
+    assert (report.prior, report.prior_sha256) == ("tiny", sha256_of(prior_file))
+    assert (report.device, report.steps, report.seed) == ("cpu", 2, 0)
+    assert report.seconds >= 0 and math.isfinite(report.consistency)
+    json.dumps(dict(report.degradation), allow_nan=False)
+
+
+@all_tasks
+def test_default_steps_work_and_progress_adds_up(task: str, prior_file: Path, photo_file) -> None:
+    job = job_for(task, photo_file(40, 24), prior_file, steps=None)
+    events, finished = run(job)
+    assert finished.report.steps == TASKS[task].default_steps
+    assert finished.report.evaluations == events[0].total
+
+
+@all_tasks
+def test_total_is_right_over_several_levels(
+    task: str, prior_file: Path, photo_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the degradation is learned on the way and noise decides where levels start."""
+    small_windows(monkeypatch)
+    monkeypatch.setitem(engine_tasks(), task, replace(TASKS[task], coarse_side=10))
+    params = {"scale": 2} if task == "super-resolution" else {}
+    for steps in (1, 3):
+        job = job_for(task, photo_file(40, 36), prior_file, steps=steps, params=params)
+        events, finished = run(job)
+        assert events[0].total == finished.report.evaluations
+        previews = [event for event in events if isinstance(event, Preview)]
+        assert len({event.pixels.shape for event in previews}) == 1
+
+
+def engine_tasks() -> dict:
+    import gdp_desktop.tasks as registry
+
+    return registry.TASKS
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_inpainting_keeps_every_bit_outside_the_mask(
+    bits: int, prior_file: Path, photo_file
+) -> None:
+    file = photo_file(61, 45, bits)
+    photo = load_photo(file)
+    assert photo.bits == bits
+    mask = mask_of(photo.size, soft=True)
+    finished = run(job_for("inpainting", file, prior_file, mask=mask))[1]
+    kept = mask.pixels == 0
+    assert finished.photo.pixels.dtype == photo.pixels.dtype
+    assert np.array_equal(finished.photo.pixels[kept], photo.pixels[kept])
+    assert not np.array_equal(finished.photo.pixels[~kept], photo.pixels[~kept])
+
+
+@pytest.mark.parametrize("task", [t for t in TASKS if t != "super-resolution"])
+def test_a_mask_limits_every_task(task: str, prior_file: Path, photo_file) -> None:
+    file = photo_file(40, 30)
+    photo = load_photo(file)
+    mask = mask_of(photo.size)
+    finished = run(job_for(task, file, prior_file, mask=mask))[1]
+    kept = mask.pixels == 0
+    assert np.array_equal(finished.photo.pixels[kept], photo.pixels[kept])
+
+
+@all_tasks
+def test_same_seed_same_bytes_and_the_window_batch_hardly_matters(
+    task: str, prior_file: Path, photo_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_windows(monkeypatch)
+    file = photo_file(70, 48)
+    params = {"scale": 2} if task == "super-resolution" else {}
+    job = job_for(task, file, prior_file, seed=5, params=params)
+    one, three, again = (run(job, window_batch=batch)[1] for batch in (1, 3, 1))
+    assert one.report.evaluations > one.report.steps  # there were several windows
+    assert np.array_equal(one.photo.pixels, again.photo.pixels)
+    # Convolutions of one and of three windows add in another order: now and then a value lies on
+    # the other side of a half.
+    difference = np.abs(one.photo.pixels.astype(int) - three.photo.pixels)
+    assert int(difference.max()) <= 1 and (difference > 0).mean() < 0.005
+
+
+@pytest.mark.parametrize("task", ["inpainting", "super-resolution", "colorization", "deblurring"])
+def test_another_seed_gives_another_result(task: str, prior_file: Path, photo_file) -> None:
+    file = photo_file(40, 32)
+    one, other = (run(job_for(task, file, prior_file, seed=seed))[1] for seed in (1, 2))
+    assert not np.array_equal(one.photo.pixels, other.photo.pixels)
+
+
+def test_cancelled_before_the_start(prior_file: Path, photo_file) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    heard: list[Progress] = []
+    with pytest.raises(Cancelled):
+        list(restore(job_for("denoise", photo_file(20, 20), prior_file), cancel, heard.append))
+    assert not heard
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_cancelled_in_the_middle_stops_within_one_window(
+    at: int, batch: int, prior_file: Path, photo_file, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small_windows(monkeypatch)
+    cancel, heard = CancelToken(), []
+
+    def on_window(progress: Progress) -> None:
+        heard.append(progress.done)
+        if progress.done == at:
+            cancel.cancel()
+
+    output = tmp_path / "result.png"
+    job = job_for("colorization", photo_file(70, 56), prior_file, output=output)
+    with pytest.raises(Cancelled):
+        list(restore(job, cancel, on_window, window_batch=batch))
+    assert heard == list(range(1, at + 1))
+    assert not output.exists()
+
+
+def test_cancelled_at_the_last_window_writes_nothing(
+    prior_file: Path, photo_file, tmp_path: Path
+) -> None:
+    cancel, output = CancelToken(), tmp_path / "result.png"
+    job = job_for("deblurring", photo_file(16, 16), prior_file, output=output)
+    with pytest.raises(Cancelled):
+        for event in restore(job, cancel):
+            if isinstance(event, Preview) and event.done == event.total:
+                cancel.cancel()
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(("task", "mask", "params", "steps"), [
+    ("inpainting", "none", {}, 2), ("inpainting", "empty", {}, 2), ("inpainting", "other", {}, 2),
+    ("inpainting", "full", {}, 2), ("denoise", "other", {}, 2),
+    ("super-resolution", "fitting", {}, 2), ("low-light", "none", {"exposure": 7}, 2),
+    ("low-light", "none", {"brightness": 1}, 2), ("super-resolution", "none", {"scale": 3}, 2),
+    ("sharpen", "none", {}, 2), ("denoise", "none", {}, 0), ("denoise", "none", {}, 1001),
+    ("denoise", "none", {}, -3),
+])
+def test_impossible_wishes_are_refused_in_one_sentence(
+    task: str, mask: str, params: dict, steps: int, prior_file: Path, photo_file, tmp_path: Path
+) -> None:
+    file, size = photo_file(20, 16), Size(20, 16)
+    masks = {"none": None, "empty": Mask.empty(size), "other": mask_of(Size(16, 20)),
+             "full": Mask(np.full(size.shape, 255, np.uint8)), "fitting": mask_of(size)}
+    output = tmp_path / "result.png"
+    job = Job(file, Recipe(task, params, steps, prior=str(prior_file), device="cpu"),
+              masks[mask], output)
+    with pytest.raises(TaskError) as raised:
+        list(restore(job, CancelToken()))
+    assert one_sentence(raised.value) and not output.exists()
+
+
+def test_an_empty_mask_is_no_mask_for_tasks_that_need_none(prior_file: Path, photo_file) -> None:
+    file = photo_file(20, 16)
+    with_mask = run(job_for("denoise", file, prior_file, mask=Mask.empty(Size(20, 16))))[1]
+    without = run(job_for("denoise", file, prior_file))[1]
+    assert np.array_equal(with_mask.photo.pixels, without.photo.pixels)
+
+
+def test_the_result_is_saved_and_nothing_is_replaced(
+    prior_file: Path, photo_file, tmp_path: Path
+) -> None:
+    file, output = photo_file(20, 16), tmp_path / "result.png"
+    first = run(job_for("denoise", file, prior_file, output=output))[1]
+    assert first.report.output == str(output)
+    assert np.array_equal(load_photo(output).pixels, first.photo.pixels)
+    kept = output.read_bytes()
+    second = run(job_for("denoise", file, prior_file, output=output, params={"sigma": 60}))[1]
+    assert second.report.output == str(tmp_path / "result-2.png")
+    assert output.read_bytes() == kept
+    assert np.array_equal(load_photo(second.report.output).pixels, second.photo.pixels)
+
+
+def test_overwriting_replaces_the_old_result_but_never_the_source(
+    prior_file: Path, photo_file, tmp_path: Path
+) -> None:
+    file, output = photo_file(20, 16), tmp_path / "result.png"
+    output.write_bytes(b"old")
+    run(job_for("denoise", file, prior_file, output=output, overwrite=True))
+    assert load_photo(output).size == (20, 16)
+    before = file.read_bytes()
+    with pytest.raises(PhotoError) as raised:
+        run(job_for("denoise", file, prior_file, output=file, overwrite=True))
+    assert one_sentence(raised.value) and file.read_bytes() == before
+    beside = run(job_for("denoise", file, prior_file, output=file))[1]
+    assert beside.report.output == str(file.with_stem(file.stem + "-2"))
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("output", ["missing/result.png", "result.xyz"])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    output: str, prior_file: Path, photo_file, tmp_path: Path
+) -> None:
+    heard: list[Progress] = []
+    job = job_for("denoise", photo_file(20, 16), prior_file, output=tmp_path / output)
+    with pytest.raises(PhotoError) as raised:
+        list(restore(job, CancelToken(), heard.append))
+    assert one_sentence(raised.value)
+    assert not heard
+
+
+@all_tasks
+def test_invalid_numbers_end_in_one_sentence(
+    task: str, prior_file: Path, photo_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(GaussianPrior):
+        def __call__(self, x_t, i):
+            found = super().__call__(x_t, i)
+            return replace(found, x0=found.x0 * math.nan, mean=found.mean * math.nan)
+
+    loaded = priors.LoadedPrior(Broken(0.0, 0.3, stride=8), "broken", "", "cpu")
+    monkeypatch.setattr(engine, "load_prior", lambda name, device: loaded)
+    output = tmp_path / "result.png"
+    job = job_for(task, photo_file(40, 40), prior_file, output=output)
+    with pytest.raises(TaskError) as raised, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        list(restore(job, CancelToken()))
+    assert one_sentence(raised.value) and not output.exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "text"])
+def test_bad_photos_and_priors_are_refused(damage: str, prior_file, photo_file, tmp_path) -> None:
+    bad = tmp_path / "bad.png"
+    if damage != "missing":
+        bad.write_bytes(b"" if damage == "empty" else b"hello " * 50)
+    with pytest.raises(PhotoError) as raised:
+        run(Job(bad, Recipe("denoise", prior=str(prior_file), device="cpu")))
+    assert one_sentence(raised.value)
+    with pytest.raises(CheckpointError) as refused:
+        run(Job(photo_file(8, 8), Recipe("denoise", prior=str(bad), device="cpu")))
+    assert one_sentence(refused.value)
+
+
+def test_unknown_devices_are_refused(prior_file: Path) -> None:
+    for device in ("tpu", "cuda:7", ""):
+        with pytest.raises(CheckpointError) as raised:
+            load_prior(str(prior_file), device)
+        assert one_sentence(raised.value)
+
+
+def test_without_noise_denoising_changes_nothing(prior_file: Path, photo_file) -> None:
+    file = photo_file(40, 24)
+    finished = run(job_for("denoise", file, prior_file, params={"strength": 0}))[1]
+    assert np.array_equal(finished.photo.pixels, load_photo(file).pixels)
+
+
+def test_alpha_and_depth_survive(prior_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "alpha.png"
+    pixels = np.random.default_rng(0).integers(0, 65536, (9, 14, 4)).astype(np.uint16)
+    assert cv2.imwrite(str(file), pixels)
+    photo = load_photo(file)
+    finished = run(job_for("denoise", file, prior_file))[1].photo
+    assert finished.bits == 16 and np.array_equal(finished.alpha, photo.alpha)
+    larger = run(job_for("super-resolution", file, prior_file, params={"scale": 2}))[1].photo
+    assert larger.alpha.shape == (18, 28)
+
+
+def test_level_count_ends_nearest_to_the_coarse_side() -> None:
+    assert level_count(Size(100, 100), None) == 1
+    for side in range(1, 5000, 7):
+        count = level_count(Size(side, 9000), 256)
+        coarsest = side / 2 ** (count - 1)
+        assert count == 1 or 256 / 1.4143 <= coarsest <= 256 * 1.4143
+        assert side < 363 or count > 1
+
+
+def test_one_damaged_file_does_not_hide_the_other_priors(
+    prior_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "good.safetensors").write_bytes(prior_file.read_bytes())
+    (tmp_path / "damaged.safetensors").write_bytes(prior_file.read_bytes()[:1000])
+    monkeypatch.setattr(priors, "MODEL_FOLDERS", (tmp_path,))
+    found = priors.list_priors()
+    assert [info.name for info in found] == ["good"]
+    assert found[0].sha256 == sha256_of(prior_file) and found[0].training == {"step": 0}
+
+
+@pytest.mark.parametrize("training", ["{", "[]", '{"x0_error": 3}', '{"x0_error": [[0.1]]}',
+                                      '{"x0_error": [["a", "b"]]}'])
+def test_a_damaged_history_is_refused_in_one_sentence(
+    training: str, prior_file: Path, tmp_path: Path
+) -> None:
+    network = UNet(UNetConfig(widths=(8,), blocks=(1,), embedding=16))
+    header = json.dumps({"widths": [8], "blocks": [1], "embedding": 16, "unshuffle": 2})
+    file = tmp_path / "odd.safetensors"
+    file.write_bytes(save(network.state_dict(), {
+        "format": "gdp-unet-1", "config": header, "training": training,
+    }))
+    with pytest.raises(CheckpointError) as raised:
+        load_prior(str(file), "cpu")
+    assert one_sentence(raised.value)
+
+
+def test_the_error_table_is_used_between_its_entries() -> None:
+    network = UNet(UNetConfig(widths=(8,), blocks=(1,), embedding=16))
+    prior = UNetPrior(network, error_table=((0.01, 0.01), (1.0, 0.1), (100.0, 0.5)))
+    schedule = prior.schedule
+    found = [prior.x0_std(i) for i in range(0, 1000, 50)]
+    assert found == sorted(found)
+    assert prior.x0_std(schedule.step_at(1.0)) == pytest.approx(0.1, rel=0.02)
+    assert prior.x0_std(999) == pytest.approx(0.5)
+    assert all(prior.x0_std(i) <= float(schedule.sigmas[i]) + 1e-12 for i in range(0, 1000, 50))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.worker.loader import Loader
+
+if TYPE_CHECKING:
+    from conftest import MakePhoto
+
+
+@pytest.fixture
+def loader(qtbot: QtBot) -> Iterator[Loader]:
+    loader = Loader()
+    yield loader
+    assert loader.shutdown()
+
+
+def test_a_photo_comes_with_what_the_screen_shows(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    path = make_photo("a.png", Size(700, 500))
+    with qtbot.waitSignal(loader.opened, timeout=5000) as blocker:
+        loader.open(path)
+    opened = blocker.args[0]
+    assert opened.path == path and opened.photo.size == (700, 500)
+    assert opened.pyramid.levels[1].shape == (250, 350, 4)
+    assert (opened.pyramid.levels[0][..., 2::-1] == opened.photo.pixels).all()
+
+
+def test_only_the_photo_asked_for_last_is_announced(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    first, second, seen = make_photo("a.png"), make_photo("b.png"), []
+    loader.opened.connect(lambda opened: seen.append(opened.path))
+    with qtbot.waitSignal(loader.opened, timeout=5000):
+        loader.open(first)
+        loader.open(second)
+    assert seen == [second]
+
+
+def test_a_broken_file_gets_one_sentence(qtbot: QtBot, loader: Loader, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"not a photo")
+    with qtbot.waitSignal(loader.failed, timeout=5000) as blocker:
+        loader.open(tmp_path / "a.jpg")
+    assert "a.jpg" in blocker.args[0]
+
+
+def test_a_result_is_saved_under_a_free_name(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    source = make_photo("a.png")
+    photo = load_photo(source)
+    for name in ("a-restored.png", "a-restored-2.png"):
+        with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
+            loader.save_beside(photo, source)
+        assert blocker.args[0].path == source.with_name(name)
+
+
+def test_the_photo_itself_is_never_replaced(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    source = make_photo("a.png")
+    before = source.read_bytes()
+    with qtbot.waitSignal(loader.failed, timeout=5000):
+        loader.save(load_photo(source), source, overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_a_mask_comes_back_as_it_was(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    mask = Mask(np.random.default_rng(2).integers(0, 256, (80, 96), np.uint8))
+    with qtbot.waitSignal(loader.mask_loaded, timeout=5000) as blocker:
+        loader.save_mask(mask, tmp_path / "mask.png")
+        loader.open_mask(tmp_path / "mask.png", load_photo(make_photo()))
+    assert (blocker.args[0].pixels == mask.pixels).all()
+
+
+def test_a_mask_of_another_size_is_refused(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    with qtbot.waitSignal(loader.failed, timeout=5000):
+        loader.open_mask(make_photo("mask.png", Size(10, 10)), load_photo(make_photo()))
