@@ -113,7 +113,7 @@ class _Linearised:
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     degradation = measurement.degradation
     with torch.enable_grad():
-        predicted, pull_back = vjp(degradation, x0)
+        predicted, pull_back = vjp(degradation, x0)[:2]
 
     def forward(direction: torch.Tensor) -> torch.Tensor:
         return jvp(degradation, (x0,), (direction,))[1].detach()

@@ -1,8 +1,13 @@
-"""Which number format a device is fast in."""
+"""Number formats and memory layouts that a device is fast in."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def bfloat16_pays(device: str) -> bool:
@@ -10,3 +15,9 @@ def bfloat16_pays(device: str) -> bool:
     if device.startswith("cuda"):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def in_channels_last(network: Network) -> Network:
+    """The network with its convolutions' weights channel by channel, as CPU and GPU like them."""
+    # torch's stubs do not know this form of Module.to.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -32,10 +32,17 @@ class Prior(Protocol):
     it is unreliable because it cannot see across.
     """
 
-    schedule: Schedule
-    stride: int
-    window: int
-    halo: int
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def window(self) -> int: ...
+
+    @property
+    def halo(self) -> int: ...
 
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised: ...
 

@@ -63,9 +63,10 @@ def ddim(
         denoised = prior(x_t, i)
         x0 = guidance(denoised.x0, prior.x0_std(i)) if guidance else denoised.x0
         if i > 0:
-            kept = (1 - zeta) ** 0.5 * schedule.eps_from_x0(x_t, x0, i) if zeta < 1 else 0.0
-            fresh = zeta**0.5 * standard_normal(x_t, generator) if zeta > 0 else 0.0
-            x_t = schedule.q_sample(x0, i - 1, kept + fresh)
+            noise = (1 - zeta) ** 0.5 * schedule.eps_from_x0(x_t, x0, i)
+            if zeta > 0:
+                noise = noise + zeta**0.5 * standard_normal(x_t, generator)
+            x_t = schedule.q_sample(x0, i - 1, noise)
         else:
             x_t = x0
         yield Step(total - 1 - i, total, x0, x_t)

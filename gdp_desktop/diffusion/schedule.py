@@ -145,8 +145,8 @@ def respaced_timesteps(num_timesteps: int, spec: str | int) -> list[int]:
         size = base + (section < extra)
         if count > size:
             raise ValueError(f"A section of {size} timesteps cannot be cut into {count} steps.")
-        stride = (size - 1) / (count - 1) if count > 1 else 0.0
-        kept += [start + round(stride * k) for k in range(count)]
+        hop = (size - 1) / (count - 1) if count > 1 else 0.0
+        kept += [start + round(hop * k) for k in range(count)]
         start += size
     return kept
 

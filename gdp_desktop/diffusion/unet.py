@@ -66,14 +66,23 @@ class ResBlock(nn.Module):
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
         h = self.conv1(F.silu(self.norm(x) * self.in_scale + self.in_shift))
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
         h = self.conv2(F.silu(self.norm(h) * (1 + scale) + shift))
         return x + h
+
+
+class Stage(nn.ModuleList):
+    """The residual blocks of one resolution."""
+
+    def forward(self, h: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
+        for block in self:
+            h = block(h, emb)
+        return h
 
 
 class UNet(nn.Module):
@@ -92,7 +101,7 @@ class UNet(nn.Module):
         self.noise_embed = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
         self.conv_in = nn.Conv2d(folded, widths[0], 3, padding=1)
         self.encoder = nn.ModuleList(
-            nn.ModuleList(ResBlock(w, emb) for _ in range(n))
+            Stage(ResBlock(w, emb) for _ in range(n))
             for w, n in zip(widths, config.blocks, strict=True)
         )
         self.down = nn.ModuleList(
@@ -103,7 +112,7 @@ class UNet(nn.Module):
             nn.Conv2d(b, 4 * a, 1) for a, b in zip(widths, widths[1:], strict=False)
         )
         self.decoder = nn.ModuleList(
-            nn.ModuleList(ResBlock(w, emb) for _ in range(n))
+            Stage(ResBlock(w, emb) for _ in range(n))
             for w, n in zip(widths, config.blocks, strict=True)
         )
         self.norm_out = PixelNorm(widths[0])
@@ -113,9 +122,8 @@ class UNet(nn.Module):
         emb = F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
         h = self.conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle))
         skips = []
-        for level, blocks in enumerate(self.encoder):
-            for block in blocks:
-                h = block(h, emb)
+        for level, stage in enumerate(self.encoder):
+            h = stage(h, emb)
             if level < len(self.down):
                 skips.append(h)
                 h = self.down[level](h)
@@ -123,8 +131,7 @@ class UNet(nn.Module):
         for level in reversed(range(len(self.decoder))):
             if level < len(self.up):
                 h = F.pixel_shuffle(self.up[level](h), 2) + skips.pop()
-            for block in self.decoder[level]:
-                h = block(h, emb)
+            h = self.decoder[level](h, emb)
         return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(h))), self.config.unshuffle)
 
 

@@ -329,7 +329,7 @@ def _fitting_profile(image: Image.Image, spaces: tuple[str, ...], notes: list[st
 
 
 def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    return ImageCms.profileToProfile(
+    converted = ImageCms.profileToProfile(
         image,
         ImageCms.ImageCmsProfile(io.BytesIO(icc)),
         ImageCms.createProfile("sRGB"),
@@ -337,3 +337,5 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
         outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
+    assert converted is not None  # only a conversion in place returns None
+    return converted

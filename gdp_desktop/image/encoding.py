@@ -116,11 +116,11 @@ def _webp(channels: np.ndarray, metadata: Metadata) -> bytes:
     return _by_pillow(channels, metadata, format="WEBP", quality=_QUALITY, exact=True)
 
 
-def _by_pillow(channels: np.ndarray, metadata: Metadata, **options: object) -> bytes:
+def _by_pillow(channels: np.ndarray, metadata: Metadata, **options: str | int | bool) -> bytes:
     named = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
-    options |= {name: value for name, value in named.items() if value}
+    carried = {name: value for name, value in named.items() if value}
     file = io.BytesIO()
-    Image.fromarray(channels).save(file, **options)
+    Image.fromarray(channels).save(file, None, **options, **carried)
     return file.getvalue()
 
 

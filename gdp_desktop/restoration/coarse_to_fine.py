@@ -36,7 +36,7 @@ class Level:
 
 def level_count(size: Size, coarse_side: int | None) -> int:
     """How often a photo is halved until its short side is nearest to coarse_side, plus one."""
-    count, side = 1, min(size.width, size.height)
+    count, side = 1, float(min(size.width, size.height))
     while coarse_side is not None and side / 2 >= coarse_side / 2**0.5:
         side, count = side / 2, count + 1
     return count
@@ -112,9 +112,10 @@ class CoarseToFine:
             coarse = x0
             if level is not self.levels[-1]:
                 level.degradation.adopt(self.levels[level.number + 1].degradation)
-            x0 = self._starting_point(level, coarse)
+            x0 = start = self._starting_point(level, coarse)
             if self.start_sigma(level) > SMALLEST_SIGMA:
-                for x0 in self._sample(level, x0, coarse, generator, window_done):
+                for estimate in self._sample(level, start, coarse, generator, window_done):
+                    x0 = estimate
                     yield Estimate(x0, level.number)
         if x0 is None:
             raise ValueError("A problem has at least one level.")

@@ -16,7 +16,7 @@ from gdp_desktop.diffusion.checkpoints import (
     read_metadata,
     sha256_of,
 )
-from gdp_desktop.diffusion.precision import bfloat16_pays
+from gdp_desktop.diffusion.precision import bfloat16_pays, in_channels_last
 from gdp_desktop.diffusion.prior import Prior, UNetPrior
 
 DEFAULT_PRIOR = "photo-small"
@@ -107,8 +107,7 @@ def _chosen_device(device: str) -> str:
 
 @lru_cache(maxsize=1)
 def _load(path: Path, modified: int, device: str) -> LoadedPrior:
-    network = load_unet(path).to(device, memory_format=torch.channels_last)
-    network.requires_grad_(False)
+    network = in_channels_last(load_unet(path)).to(device).requires_grad_(False)
     training = json.loads(read_metadata(path).get("training", "{}"))
     prior = UNetPrior(
         network,

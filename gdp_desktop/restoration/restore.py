@@ -154,7 +154,7 @@ def pose(
 def composed(
     photo: Photo, x0: torch.Tensor, mask: Mask | None, region: Rect, scale: int
 ) -> Photo:
-    """The photo with the region replaced by x0; where nothing was painted, bit for bit as it was."""
+    """The photo with the region replaced by x0; what was not painted stays bit for bit."""
     height, width = region.height * scale, region.width * scale
     restored = (x0[0, :, :height, :width].permute(1, 2, 0).numpy() + 1) / 2
     if mask is None:

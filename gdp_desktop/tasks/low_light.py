@@ -78,8 +78,9 @@ class LowLight(Degradation):
         return coarse
 
     def adopt(self, coarse: Degradation) -> None:
-        self.log_factor.copy_(coarse.log_factor)
-        self.haze.copy_(coarse.haze)
+        if isinstance(coarse, LowLight):
+            self.log_factor.copy_(coarse.log_factor)
+            self.haze.copy_(coarse.haze)
 
     def expose(self, y: torch.Tensor) -> None:
         """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection)."""
@@ -138,11 +139,12 @@ class LowLight(Degradation):
 
 
 def black_level(y: torch.Tensor) -> float:
-    """What the darkest hundredth of the photo still shows, in [0, 1]; brightening would turn this
+    """What the darkest blocks of the photo still show, in [0, 1]; brightening would turn this
     offset of the sensor or the lens into grey blacks."""
-    darkest = unit(y).amin(dim=1).flatten()
+    blocks = F.avg_pool2d(unit(y), 8, ceil_mode=True, count_include_pad=False)
+    darkest = blocks.amin(dim=1).flatten()
     sample = darkest[:: max(1, len(darkest) // 100_000)]
-    return min(LARGEST_HAZE, float(sample.quantile(0.01)))
+    return min(LARGEST_HAZE, float(sample.quantile(0.02)))
 
 
 def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
@@ -172,8 +174,9 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
 
 def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
     """Mean over (2·radius + 1)² pixels, at the border over what is there."""
-    kernel = 2 * radius + 1
-    return F.avg_pool2d(image, kernel, stride=1, padding=radius, count_include_pad=False)
+    for kernel, padding in (((2 * radius + 1, 1), (radius, 0)), ((1, 2 * radius + 1), (0, radius))):
+        image = F.avg_pool2d(image, kernel, 1, padding, count_include_pad=False)
+    return image
 
 
 def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
@@ -195,8 +198,8 @@ def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     )
 
 
-# In units of 1/variance, like the data term; f already follows the exposure, and a strong pull would
-# paint light into blacks that hold none.
+# In units of 1/variance, like the data term; f already follows the exposure, and a strong pull
+# would paint light into blacks that hold none.
 EXPOSURE_WEIGHT = 1 / 0.3**2
 COLOR_WEIGHT = 20.0
 

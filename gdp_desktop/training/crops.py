@@ -19,7 +19,6 @@ MIN_PHOTOS = 10
 # The coarse pass sees whole photos at 256 pixels, the fine pass sees them at full size: the prior
 # must know both.  Shares of the scales 1, 1/2, 1/4, 1/8.
 SCALE_SHARES = (0.45, 0.27, 0.18, 0.10)
-SMALLEST_SIDE = 96
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,16 @@ def load_pixels(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | Phot
 
 
 class CropSource:
-    """Draws uint8 crops (N, 3, size, size) from photos kept in memory at every scale."""
+    """Draws uint8 crops (N, 3, size, size), size at most ``smallest_side``, from photos kept in
+    memory at every scale."""
 
-    def __init__(self, photos: Iterable[np.ndarray], seed: int) -> None:
+    def __init__(
+        self, photos: Iterable[np.ndarray], smallest_side: int, seed: int
+    ) -> None:
         self._scales: list[list[np.ndarray]] = [[] for _ in SCALE_SHARES]
         for pixels in photos:
             for level in self._scales:
-                if min(pixels.shape[:2]) < SMALLEST_SIDE:
+                if min(pixels.shape[:2]) < smallest_side:
                     break
                 level.append(pixels)
                 height, width = pixels.shape[:2]
@@ -81,7 +83,7 @@ class CropSource:
                 )
         if not self._scales[0]:
             raise PhotoError(
-                f"No photo is at least {SMALLEST_SIDE} pixels high and wide; "
+                f"No photo is at least {smallest_side} pixels high and wide; "
                 "give larger photos to train on."
             )
         # A photo is drawn as often as it has pixels, up to a bound, so that one huge photo

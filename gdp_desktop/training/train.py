@@ -22,7 +22,7 @@ from gdp_desktop.diffusion.checkpoints import (
     read_metadata,
     serialise_unet,
 )
-from gdp_desktop.diffusion.precision import bfloat16_pays
+from gdp_desktop.diffusion.precision import bfloat16_pays, in_channels_last
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
@@ -85,7 +85,7 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
     torch.manual_seed(plan.seed)
     split = split_photos(plan.photos)
     skipped: list[str] = []
-    source = CropSource(_readable(split.train, skipped), plan.seed)
+    source = CropSource(_readable(split.train, skipped), 2 * plan.crop, plan.seed)
     val = list(_readable(split.val, skipped))
     calibration = list(_readable(split.train[:CALIBRATION_PHOTOS], []))
     state = _TrainingState.resume_or_start(plan)
@@ -160,7 +160,7 @@ class _TrainingState:
 
     def __init__(self, plan: TrainingPlan, network: UNet) -> None:
         self.plan = plan
-        self.network = network.to(plan.device, memory_format=torch.channels_last).train()
+        self.network = in_channels_last(network).to(plan.device).train()
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.0

@@ -292,7 +292,7 @@ def test_a_failure_while_saving_leaves_the_last_good_files(
 
 def test_small_batches_still_learn(plan: TrainingPlan) -> None:
     """The batch of wide crops is a quarter of the usual one, and must not be empty."""
-    run(replace(plan, batch=2))
+    assert run(replace(plan, batch=2, minutes=0.04))[-1].step > 4
     network = load_unet(plan.out)
     assert all(bool(torch.isfinite(p).all()) for p in network.parameters())
 
