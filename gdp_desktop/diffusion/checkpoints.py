@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -37,9 +38,24 @@ def config_from_metadata(metadata: dict[str, str]) -> UNetConfig:
     """The network's shape as written by serialise_unet.  Raises ValueError or KeyError."""
     fields = json.loads(metadata["config"])
     return UNetConfig(
-        tuple(fields["widths"]), tuple(fields["blocks"]),
-        int(fields["embedding"]), int(fields["unshuffle"]),
+        tuple(fields["widths"]), tuple(fields["blocks"]), fields["embedding"], fields["unshuffle"]
     )
+
+
+def training_from_metadata(metadata: dict[str, str]) -> dict[str, Any]:
+    """How the weights came to be, as written by serialise_unet; {} if nothing is said.
+
+    Raises CheckpointError if it is damaged.
+    """
+    try:
+        training = {**json.loads(metadata.get("training", "{}"))}
+        if "x0_error" in training:
+            training["x0_error"] = [(float(s), float(e)) for s, e in training["x0_error"]]
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            "The weights file's own history is damaged; copy the file again."
+        ) from error
+    return training
 
 
 def load_unet(path: Path) -> UNet:
@@ -58,9 +74,9 @@ def load_unet(path: Path) -> UNet:
         network = UNet(config_from_metadata(metadata))
         network.load_state_dict(load_file(path))
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(
-            f"{path.name} does not fit its own description ({reason}); copy the file again."
+            f"The weights in {path.name} do not fit the network it describes; copy the file again "
+            "or choose another."
         ) from error
     return network.eval()
 
@@ -73,7 +89,18 @@ def serialise_unet(network: UNet, training: dict[str, object]) -> bytes:
         "config": json.dumps(asdict(network.config)),
         "training": json.dumps(training),
     }
-    return save(tensors, metadata)
+    return _with_sorted_header(save(tensors, metadata))
+
+
+def _with_sorted_header(file: bytes) -> bytes:
+    """The same safetensors file with its metadata in a fixed order: same weights, same hash."""
+    length = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    # The data starts at a multiple of eight.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + file[8 + length :]
 
 
 def sha256_of(path: Path) -> str:

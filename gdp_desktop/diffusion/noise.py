@@ -9,6 +9,8 @@ from gdp_desktop.diffusion.degradation import halved
 
 BLOCK = 8
 FLAT_SHARE = 0.08
+# A drawing or a screenshot has large areas of one exact value, which no sensor delivers.
+DRAWN_SHARE = 0.3
 # Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
 # compression hide up to all of it at full size.  What is above that is the photo's texture.
 LARGEST_RATIOS = (1.2, 0.6)
@@ -23,9 +25,9 @@ def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     """
     estimates = [_flat_noise(y)]
     for level in range(1, levels):
-        y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
-        if min(y.shape[-2:]) < 4 * BLOCK:
+        if min(y.shape[-2:]) < 8 * BLOCK:
             break
+        y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
         ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
         estimates.append(min(_flat_noise(y), ratio * estimates[-1]))
     return tuple(estimates)
@@ -39,8 +41,9 @@ def _flat_noise(y: torch.Tensor) -> float:
     detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
     variance = F.avg_pool2d(detail.square(), BLOCK).mean(dim=1).flatten()
     level = F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()
-    usable = variance[(level > -0.96) & (level < 0.96) & (variance > 1e-7)]
-    if len(usable) == 0:
+    unclipped = variance[(level > -0.96) & (level < 0.96)]
+    usable = unclipped[unclipped > 1e-7]
+    if len(usable) == 0 or len(usable) < (1 - DRAWN_SHARE) * len(unclipped):
         return 0.0
     # Removing the 2×2 means leaves three quarters of white noise's variance.
     return float((usable.quantile(FLAT_SHARE) / 0.75).sqrt())

@@ -76,16 +76,22 @@ class UNetPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        log_sigma = self.schedule.sigmas[i].log().float().expand(len(x_t))
-        x_in = x_t.to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            v = self.network(x_in, log_sigma.to(self.device))
-        v = v.float().to(x_t.device).contiguous()
+        # On a CPU a batch is no faster than its windows one by one, and convolution kernels chosen
+        # by batch size round differently: one by one, the batch size cannot be seen in the result.
+        batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
+        v = torch.cat([self._velocity(part, i) for part in batches])
         x0 = self.schedule.x0_from_v(x_t, v, i).clamp(-1, 1)
         log_variance = self.schedule.posterior_log_variance_clipped[i].float()
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
         )
+
+    def _velocity(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
+        log_sigma = self.schedule.sigmas[i].log().float().expand(len(x_t)).to(self.device)
+        x_in = x_t.to(self.device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            v = self.network(x_in, log_sigma)
+        return v.float().to(x_t.device).contiguous()
 
     def x0_std(self, i: int) -> float:
         sigma = float(self.schedule.sigmas[i])

@@ -31,16 +31,18 @@ def ddpm(
     generator: torch.Generator,
     zeta: float = 1.0,
 ) -> Iterator[Step]:
-    """Ancestral sampling (Ho et al. 2020, algorithm 2) with GDP's update (Fei et al. 2023,
-    algorithm 1): the mean moves by the guidance, the variance does not weigh it.
+    """Ancestral sampling (Ho et al. 2020, algorithm 2) around the guided x0, as in GDP (Fei et al.
+    2023, algorithm 1): the guidance is on x̃0 and the variance does not weigh it.
 
-    ``zeta`` scales the variance of the fresh noise; 1 is the published sampler.
+    GDP adds a small constant times the gradient to the mean.  Ours is the whole way to the best x0,
+    so it enters where x̃0 does, in the posterior mean; added to the mean, y would count anew at
+    every step.  ``zeta`` scales the variance of the fresh noise; 1 is the published sampler.
     """
     total = len(prior.schedule)
     for i in reversed(range(total)):
         denoised = prior(x_t, i)
         x0 = guidance(denoised.x0, prior.x0_std(i)) if guidance else denoised.x0
-        mean = denoised.mean + (x0 - denoised.x0)
+        mean = prior.schedule.q_posterior_mean(x0, x_t, i)
         noise = standard_normal(x_t, generator) if i > 0 else torch.zeros_like(x_t)
         x_t = mean + zeta**0.5 * (0.5 * denoised.log_variance).exp() * noise
         yield Step(total - 1 - i, total, x0, x_t)

@@ -25,6 +25,15 @@ class UNetConfig:
     embedding: int = 256
     unshuffle: int = 2
 
+    def __post_init__(self) -> None:
+        if not self.widths or len(self.widths) != len(self.blocks):
+            raise ValueError("one width and one block count per resolution")
+        sizes = (*self.widths, self.embedding, self.unshuffle)
+        if not all(isinstance(n, int) and 1 <= n <= 4096 for n in sizes):
+            raise ValueError("sizes from 1 to 4096")
+        if not all(isinstance(n, int) and 0 <= n <= 64 for n in self.blocks):
+            raise ValueError("block counts from 0 to 64")
+
     @property
     def stride(self) -> int:
         """Height and width must be multiples of this many pixels."""
@@ -33,7 +42,8 @@ class UNetConfig:
     @property
     def receptive_radius(self) -> int:
         """How far, in pixels, an output pixel can see; rounded up to a multiple of the stride."""
-        pixels, scale = 2 * self.unshuffle, self.unshuffle  # first and last 3x3 convolution
+        # First and last 3x3 convolution, and the alignment to folded pixels.
+        pixels, scale = 3 * self.unshuffle - 1, self.unshuffle
         for level, blocks in enumerate(self.blocks):
             deepest = level == len(self.blocks) - 1
             convolutions = 2 * (2 * blocks + (1 if deepest else 0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from gdp_desktop.diffusion.checkpoints import (
     load_unet,
     read_metadata,
     sha256_of,
+    training_from_metadata,
 )
 from gdp_desktop.diffusion.precision import bfloat16_pays, in_channels_last
 from gdp_desktop.diffusion.prior import Prior, UNetPrior
@@ -66,7 +66,7 @@ def describe(path: Path) -> PriorInfo:
         parameters=sum(p.numel() for p in network.parameters()),
         bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        training=json.loads(read_metadata(path).get("training", "{}")),
+        training=training_from_metadata(read_metadata(path)),
     )
 
 
@@ -108,10 +108,10 @@ def _chosen_device(device: str) -> str:
 @lru_cache(maxsize=1)
 def _load(path: Path, modified: int, device: str) -> LoadedPrior:
     network = in_channels_last(load_unet(path)).to(device).requires_grad_(False)
-    training = json.loads(read_metadata(path).get("training", "{}"))
+    training = training_from_metadata(read_metadata(path))
     prior = UNetPrior(
         network,
-        error_table=tuple((float(s), float(e)) for s, e in training.get("x0_error", ())),
+        error_table=tuple(training.get("x0_error", ())),
         device=torch.device(device),
         autocast=torch.bfloat16 if bfloat16_pays(device) else None,
     )

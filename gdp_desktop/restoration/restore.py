@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.image.files import free_path, refuse_target
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.files import PHOTO_SUFFIXES, free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
@@ -183,6 +184,10 @@ def _target(job: Job) -> Path | None:
     if job.output is None:
         return None
     path = job.output if job.overwrite else free_path(job.output)
+    if path.suffix.lower() not in PHOTO_SUFFIXES:
+        raise PhotoError(
+            f"A result cannot be saved as {path.name}; choose .jpg, .png, .tif or .webp."
+        )
     refuse_target(path, overwrite=job.overwrite)
     return path
 

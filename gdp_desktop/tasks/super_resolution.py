@@ -15,6 +15,9 @@ again, the result is the photo you gave."""
 class Downsampling(BlockMean):
     """Block means; a pyramid level below the photo's own size is plain shrinking."""
 
+    def initial(self, y: torch.Tensor) -> torch.Tensor:
+        return super().initial(y).clamp(-1, 1)
+
     def shrunk(self) -> Degradation:
         return Downsampling(self.factor // 2) if self.factor > 2 else Degradation()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from gdp_desktop.diffusion.checkpoints import (
@@ -82,13 +83,15 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
 
     Raises PhotoError (folder) and CheckpointError (a file to resume or start from).
     """
-    torch.manual_seed(plan.seed)
     split = split_photos(plan.photos)
-    skipped: list[str] = []
-    source = CropSource(_readable(split.train, skipped), 2 * plan.crop, plan.seed)
-    val = list(_readable(split.val, skipped))
-    calibration = list(_readable(split.train[:CALIBRATION_PHOTOS], []))
     state = _TrainingState.resume_or_start(plan)
+    # A resumed run must not see again what the first one began with.
+    seed = plan.seed + state.step
+    torch.manual_seed(seed)
+    skipped: list[str] = []
+    source = CropSource(_readable(split.train, skipped), 2 * plan.crop, seed)
+    val = _large_enough(_readable(split.val, skipped), plan)
+    calibration = _large_enough(_readable(split.train[:CALIBRATION_PHOTOS], []), plan)
     try:
         for report in _reports(plan, state, source, val, calibration):
             yield replace(report, skipped=tuple(skipped))
@@ -111,7 +114,7 @@ def _reports(
     while not finished:
         elapsed = time.monotonic() - started
         state.seconds = earlier_seconds + elapsed
-        progress = min(state.seconds / (60 * plan.minutes), 1.0)
+        progress = min(state.seconds / max(60 * plan.minutes, 1e-6), 1.0)
         finished = progress >= 1.0 and state.step > 0
         if not finished:
             recent.add(*state.learn(_batch(plan, state.step, source), progress))
@@ -197,12 +200,12 @@ class _TrainingState:
                     "exp_avg": tensors[f"exp_avg.{name}"],
                     "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
                 }
-        except (KeyError, RuntimeError, ValueError) as error:
+            state.step, state.crops = int(counters["step"]), int(counters["crops"])
+            state.seconds, state.history = float(counters["seconds"]), list(counters["history"])
+        except (KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
             raise CheckpointError(
                 f"{saved} is not a training state; move it away to start anew."
             ) from error
-        state.step, state.crops = counters["step"], counters["crops"]
-        state.seconds, state.history = counters["seconds"], counters["history"]
         return state
 
     def learn(self, crops: torch.Tensor, progress: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -298,6 +301,10 @@ def _readable(paths: tuple[Path, ...], skipped: list[str]) -> Iterator[np.ndarra
             skipped.append(str(pixels))
         else:
             yield pixels
+
+
+def _large_enough(photos: Iterator[np.ndarray], plan: TrainingPlan) -> list[np.ndarray]:
+    return [pixels for pixels in photos if min(pixels.shape[:2]) >= plan.crop]
 
 
 def _with_prefix(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

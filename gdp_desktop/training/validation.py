@@ -71,9 +71,11 @@ def x0_error_table(
     The guidance weighs the prior against the photo with it (``Prior.x0_std``), so it is measured
     on training photos, not on those that judge.
     """
+    crops = [_middle(pixels, CALIBRATION_SIDE, network.config.stride) for pixels in photos]
+    if not crops:
+        return []
     sigmas = np.geomspace(0.01, 150, 15)
     squares = np.zeros(len(sigmas))
-    crops = [_middle(pixels, CALIBRATION_SIDE, network.config.stride) for pixels in photos]
     for number, crop in enumerate(crops):
         x0 = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
         generator = torch.Generator().manual_seed(number)
@@ -81,7 +83,7 @@ def x0_error_table(
             noisy = x0 + float(sigma) * torch.randn(x0.shape, generator=generator)
             denoised = denoise_once(network, noisy.to(device), float(sigma)).cpu()
             squares[k] += float((denoised - x0).square().mean())
-    errors = np.sqrt(squares / max(1, len(crops)))
+    errors = np.sqrt(squares / len(crops))
     return [(float(s), float(e)) for s, e in zip(sigmas, errors, strict=True)]
 
 
