@@ -35,9 +35,9 @@ class Guidance:
     With the prior's answer x̃0 at a step known to be off by r (``Prior.x0_std``), the best x is
     the minimum of
 
-        scale·Σ ‖y - D(x)‖² / σ_y²  +  ‖x - x̃0‖² / r²  +  Q(x).
+        ½·scale·Σ ‖y - D(x)‖² / σ_y²  +  ½·‖x - x̃0‖² / r²  +  Q(x).
 
-    ``solver_steps`` conjugate-gradient steps from x̃0 lead there (D linearised at x̃0).  The
+    ``solver_steps`` conjugate-gradient steps from x̃0 lead there (D and Q linearised at x̃0).  The
     first of them is GDP's own update, x̃0 - κ·∇L, with κ at its best value instead of a constant
     (one per value where D is pointwise), so it depends neither on the photo's size nor on the
     number of timesteps; and because σ_y stands against r, the residual is driven to the photo's

@@ -14,6 +14,7 @@ DRAWN_SHARE = 0.3
 # Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
 # compression hide up to all of it at full size.  What is above that is the photo's texture.
 LARGEST_RATIOS = (1.2, 0.6)
+WHITE_RATIO = 0.65
 
 
 def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
@@ -31,6 +32,18 @@ def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
         ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
         estimates.append(min(_flat_noise(y), ratio * estimates[-1]))
     return tuple(estimates)
+
+
+def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
+    """The noise that sampling should start from at every level, full size first.
+
+    White noise is best removed in one go at full size.  What neighbouring pixels share, as after
+    demosaicing and JPEG, looks like texture there and is removed coarse to fine.
+    """
+    measured = estimate_noise(y, levels)
+    if len(measured) > 1 and measured[1] < WHITE_RATIO * measured[0]:
+        return measured[0], 0.0
+    return measured
 
 
 def _flat_noise(y: torch.Tensor) -> float:

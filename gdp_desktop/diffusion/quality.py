@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 
 # A quality term maps x0 (N, 3, H, W) in [-1, 1] to a loss, summed over all values of x0 (so that
 # its weight beside the data term does not depend on the photo's size).
@@ -39,11 +38,6 @@ def smoothness_loss(light: torch.Tensor) -> torch.Tensor:
     vertical = light.diff(dim=-2).square().mean() if light.shape[-2] > 1 else light.new_zeros(())
     horizontal = light.diff(dim=-1).square().mean() if light.shape[-1] > 1 else light.new_zeros(())
     return 2 * (vertical + horizontal)
-
-
-def spatial_mean(x: torch.Tensor, block: int) -> torch.Tensor:
-    """Means over blocks, the last row and column of blocks over what is there."""
-    return F.avg_pool2d(x, block, ceil_mode=True, count_include_pad=False)
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:

@@ -108,19 +108,21 @@ def _with_what_fits(
 
 
 def _jpeg(channels: np.ndarray, metadata: Metadata) -> bytes:
-    return _by_pillow(channels, metadata, format="JPEG", quality=_QUALITY, subsampling=0)
+    return _by_pillow(channels, metadata, "JPEG", quality=_QUALITY, subsampling=0)
 
 
 def _webp(channels: np.ndarray, metadata: Metadata) -> bytes:
     # exact keeps the colours under transparent pixels.
-    return _by_pillow(channels, metadata, format="WEBP", quality=_QUALITY, exact=True)
+    return _by_pillow(channels, metadata, "WEBP", quality=_QUALITY, exact=True)
 
 
-def _by_pillow(channels: np.ndarray, metadata: Metadata, **options: str | int | bool) -> bytes:
+def _by_pillow(
+    channels: np.ndarray, metadata: Metadata, format: str, **options: int | bool
+) -> bytes:
     named = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     carried = {name: value for name, value in named.items() if value}
     file = io.BytesIO()
-    Image.fromarray(channels).save(file, None, **options, **carried)
+    Image.fromarray(channels).save(file, format, **options, **carried)
     return file.getvalue()
 
 

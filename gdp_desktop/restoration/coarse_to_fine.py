@@ -11,7 +11,7 @@ import torch
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.prior import Prior
-from gdp_desktop.diffusion.samplers import ddim, standard_normal
+from gdp_desktop.diffusion.samplers import Sampler, ddim, standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
 from gdp_desktop.image.geometry import Size
@@ -87,11 +87,11 @@ class CoarseToFine:
         steps: int,
         coarse_side: int | None,
         window_batch: int = 1,
-        guidance_scale: float = 1.0,
+        sampler: Sampler = ddim,
     ) -> None:
         self.problem = problem
         self.prior = prior
-        self.guidance_scale = guidance_scale
+        self.sampler = sampler
         self.tiler = Tiler(prior.window, prior.halo, stride=prior.stride)
         self.window_batch = window_batch
         self.levels = levels_of(problem, size, level_count(size, coarse_side), steps)
@@ -107,19 +107,20 @@ class CoarseToFine:
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
         """Yields the estimate after every step; the last one ``is_result``."""
-        x0: torch.Tensor | None = None
+        coarse: torch.Tensor | None = None
         for level in reversed(self.levels):
-            coarse = x0
             if level is not self.levels[-1]:
                 level.degradation.adopt(self.levels[level.number + 1].degradation)
-            x0 = start = self._starting_point(level, coarse)
             if self.start_sigma(level) > SMALLEST_SIGMA:
-                for estimate in self._sample(level, start, coarse, generator, window_done):
-                    x0 = estimate
+                x0 = None
+                for x0 in self._sample(level, coarse, generator, window_done):
                     yield Estimate(x0, level.number)
-        if x0 is None:
+                coarse = x0
+            elif coarse is not None or level.number == 0:  # nothing to remove at this level
+                coarse = self._starting_point(level, coarse)
+        if coarse is None:
             raise ValueError("A problem has at least one level.")
-        yield Estimate(x0, 0, is_result=True)
+        yield Estimate(coarse, 0, is_result=True)
 
     def start_sigma(self, level: Level) -> float:
         """The noise level of x_t the level starts from."""
@@ -145,27 +146,29 @@ class CoarseToFine:
     def _sample(
         self,
         level: Level,
-        start: torch.Tensor,
         coarse: torch.Tensor | None,
         generator: torch.Generator,
         window_done: WindowDone,
     ) -> Iterator[torch.Tensor]:
-        measurements = [Measurement(level.y, level.degradation, level.sigma_y)]
+        measurements = []
+        if level.start_sigma is not None:
+            # Started from the photo's own noise, x_t already holds all that y says; named
+            # again, y would count twice and its noise come back.
+            measurements.append(Measurement(level.y, level.degradation, level.sigma_y))
         if coarse is not None:
             measurements.append(Measurement(coarse, BlockMean(2), COARSE_SIGMA))
         guidance = Guidance(
             measurements,
             self.problem.quality,
-            self.guidance_scale,
-            self.problem.solver_steps,
+            solver_steps=self.problem.solver_steps,
             learn=level is self.levels[-1],
         )
         schedule = self.schedule_for(level)
         prior = TiledPrior(
             self.prior.respaced(schedule), self.tiler, self.window_batch, window_done
         )
-        x_t = self._noised(level, start, schedule, generator)
-        for step in ddim(prior, guidance, x_t, generator, self.problem.zeta):
+        x_t = self._noised(level, self._starting_point(level, coarse), schedule, generator)
+        for step in self.sampler(prior, guidance, x_t, generator, self.problem.zeta):
             yield step.x0
 
     def _noised(

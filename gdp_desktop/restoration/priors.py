@@ -99,7 +99,7 @@ def _chosen_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError("There is no CUDA device here; use --device cpu.")
+        raise CheckpointError("There is no CUDA device here; choose the CPU.")
     if device not in ("cpu", "cuda"):
         raise CheckpointError(f'There is no device "{device}"; use cpu or cuda.')
     return device

@@ -109,7 +109,7 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
     if mask is None or mask.is_empty:
         if task.needs_mask:
             raise TaskError(
-                f'"{task.id}" needs a mask: paint over what is to be replaced, or give --mask.'
+                f'"{task.id}" needs a mask of what is to be replaced; paint or give one.'
             )
         return None
     if mask.size != photo.size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.tasks.task import Param, Problem, Task, Values
 
 PYRAMID_LEVELS = 8  # as many as any photo has
@@ -28,10 +28,10 @@ class Noise(Degradation):
 
 def pose(unit: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     if values["sigma"] == 0:
-        measured = estimate_noise(unit, PYRAMID_LEVELS)
+        measured = noise_to_remove(unit, PYRAMID_LEVELS)
     else:
-        # A stated σ is that of white noise: it halves with every halving of the photo.
-        measured = (values["sigma"] / 127.5,)
+        # A stated σ is that of white noise, which is removed at full size alone.
+        measured = (values["sigma"] / 127.5, 0.0)
     sigma_y = tuple(values["strength"] * sigma for sigma in measured)
     return Problem(
         y=unit, degradation=Noise(sigma_y[0]), sigma_y=sigma_y,

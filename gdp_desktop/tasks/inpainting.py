@@ -55,14 +55,17 @@ def fill_from_surroundings(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor
 def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     if mask is None or not bool(mask.any()):
         raise TaskError(
-            "Inpainting needs a mask: paint over what is to be replaced, or give --mask."
+            "Inpainting needs a mask; paint over what is to be replaced."
         )
     known = 1 - mask
     if not bool(known.any()):
         raise TaskError("The mask covers the whole photo; leave something to fill it from.")
     return Problem(
         y=known * y, degradation=Masking(known), sigma_y=(0.0,),
-        start_sigma=values["freedom"], coarse_sigma=4 * values["freedom"], zeta=1.0,
+        start_sigma=values["freedom"], coarse_sigma=4 * values["freedom"],
+        # All fresh noise gives the likeliest filling, which is smooth; keeping some of it gives
+        # one filling of many, with the grain of its surroundings.
+        zeta=1 - values["texture"],
         solver_steps=3,
     )
 
@@ -75,6 +78,8 @@ TASK = Task(
     params=(
         Param("freedom", "Freedom", 0.6, 0.1, 5, 0.05, "",
               "How far the filling may go from a smooth continuation of the surroundings."),
+        Param("texture", "Texture", 0.7, 0, 1, 0.05, "",
+              "0 fills smoothly and safely, higher values with more grain and detail."),
     ),
     default_steps=20,
     needs_mask=True,

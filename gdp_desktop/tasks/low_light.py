@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
     exposure_loss,
@@ -185,7 +185,7 @@ def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     )
     degradation.haze.fill_(black_level(y))
     degradation.expose(y)
-    noise = estimate_noise(y, PYRAMID_LEVELS)
+    noise = noise_to_remove(y, PYRAMID_LEVELS)
     return Problem(
         y=y,
         degradation=degradation,
@@ -213,7 +213,7 @@ TASK = Task(
               "How bright the result is on the whole; 0.45 is a normally exposed photo."),
         Param("fill", "Fill light", 0.3, 0, 1, 0.05, "",
               "How much more the dark parts are lifted than the bright ones."),
-        Param("denoise", "Denoise", 1.0, 0, 3, 0.05, "×",
+        Param("denoise", "Denoise", 1.3, 0, 3, 0.05, "×",
               "How much of the noise to remove; 0 keeps it all."),
         Param("neutral", "Neutral colours", 0.2, 0, 1, 0.05, "",
               "Removes a colour cast; lower it to keep the mood of the light."),

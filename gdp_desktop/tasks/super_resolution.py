@@ -30,8 +30,11 @@ class Downsampling(BlockMean):
 
 def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
     noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
+    scale = int(values["scale"])
+    # Down to the small photo's own size every level is measured against the same y.
+    same_y = scale.bit_length()
     return Problem(
-        y=y, degradation=Downsampling(int(values["scale"])), sigma_y=(noise,),
+        y=y, degradation=Downsampling(scale), sigma_y=(noise,) * same_y,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
     )
 

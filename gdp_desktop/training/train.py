@@ -96,7 +96,8 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
         for report in _reports(plan, state, source, val, calibration):
             yield replace(report, skipped=tuple(skipped))
     except (GeneratorExit, KeyboardInterrupt):
-        state.save(plan.out, calibration)
+        if state.step > 0:
+            state.save(plan.out, calibration)
         raise
 
 

@@ -94,7 +94,7 @@ class Workbench(QObject):
 
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the recipe and mask of now."""
-        mask = self._mask_to_give()
+        mask = self._mask_for_queue()
         self._queue.revise_waiting(lambda job: replace(job, recipe=self._recipe, mask=mask))
 
     def run(self) -> None:
@@ -146,6 +146,11 @@ class Workbench(QObject):
         mask = self._document.mask
         return None if mask.is_empty else mask.copy()
 
+    def _mask_for_queue(self) -> Mask | None:
+        """The open photo's mask only where a task cannot do without: elsewhere it would quietly
+        limit the restoration of photos it was not painted on."""
+        return self._mask_to_give() if self.task.needs_mask else None
+
     def _on_opened(self, opened: Opened) -> None:
         self.cancel()
         document = self._document
@@ -160,7 +165,7 @@ class Workbench(QObject):
             self.left_unsaved.emit(left, left_source)
 
     def _on_found(self, found: Found) -> None:
-        mask = self._mask_to_give()
+        mask = self._mask_for_queue()
         self._queue.add(
             *(Job(photo, self._recipe, mask, result_path(photo)) for photo in found.paths)
         )

@@ -210,7 +210,7 @@ def test_a_mask_limits_every_task(task: str, prior_file: Path, photo_file) -> No
 
 
 @all_tasks
-def test_same_seed_same_bytes_and_the_window_batch_hardly_matters(
+def test_same_seed_same_bytes_whatever_the_window_batch(
     task: str, prior_file: Path, photo_file, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small_windows(monkeypatch)
@@ -220,10 +220,7 @@ def test_same_seed_same_bytes_and_the_window_batch_hardly_matters(
     one, three, again = (run(job, window_batch=batch)[1] for batch in (1, 3, 1))
     assert one.report.evaluations > one.report.steps  # there were several windows
     assert np.array_equal(one.photo.pixels, again.photo.pixels)
-    # Convolutions of one and of three windows add in another order: now and then a value lies on
-    # the other side of a half.
-    difference = np.abs(one.photo.pixels.astype(int) - three.photo.pixels)
-    assert int(difference.max()) <= 1 and (difference > 0).mean() < 0.005
+    assert np.array_equal(one.photo.pixels, three.photo.pixels)
 
 
 @pytest.mark.parametrize("task", ["inpainting", "super-resolution", "colorization", "deblurring"])
