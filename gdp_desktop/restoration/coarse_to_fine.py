@@ -76,7 +76,7 @@ class CoarseToFine:
     """Solves a problem over its pyramid with one prior.
 
     ``generator`` draws one noise field per step for the whole photo, so the result does not depend
-    on how the photo is cut into windows or how many of them run at once.
+    on how many windows run at once, nor, as far as the halo reaches, on how the photo is cut.
     """
 
     def __init__(

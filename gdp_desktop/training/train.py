@@ -79,7 +79,8 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
     """Trains until the planned minutes are used up, yielding about every ten seconds.
 
     Writes the averaged weights to ``plan.out`` and what is needed to go on to
-    ``resume_path(plan.out)``, both whole or not at all; a run with the same ``out`` resumes there.
+    ``resume_path(plan.out)``, both whole or not at all; a run with the same ``out`` resumes there
+    (``start_from`` and ``network`` count for a new one only).
 
     Raises PhotoError (folder) and CheckpointError (a file to resume or start from).
     """
@@ -176,11 +177,6 @@ class _TrainingState:
     def resume_or_start(cls, plan: TrainingPlan) -> _TrainingState:
         saved = resume_path(plan.out)
         if saved.is_file():
-            if plan.start_from is not None:
-                raise CheckpointError(
-                    f"A training of {plan.out} is under way; leave --from out to go on with it, "
-                    "or choose another --out."
-                )
             return cls._resume(plan, saved)
         if plan.start_from is not None:
             return cls(plan, load_unet(plan.start_from))

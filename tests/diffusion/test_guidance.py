@@ -221,7 +221,7 @@ def test_the_network_runs_without_gradients() -> None:
     lambda x: exposure_loss(x, 0.6),
     color_constancy_loss,
     smoothness_loss,
-], ids=["exposure", "colour", "smoothness", "spatial"])
+], ids=["exposure", "colour", "smoothness"])
 def test_quality_gradients(term) -> None:
     x = (picture(5, 7) + torch.tensor([0.3, 0.0, -0.2]).double().view(1, 3, 1, 1))
     assert torch.autograd.gradcheck(term, (x.requires_grad_(True),))
