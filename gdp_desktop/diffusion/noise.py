@@ -9,11 +9,15 @@ from gdp_desktop.diffusion.degradation import halved
 
 BLOCK = 8
 FLAT_SHARE = 0.08
-# A drawing or a screenshot has large areas of one exact value, which no sensor delivers.
+BRIGHTNESS_EDGES = (-0.8, -0.6, -0.3, 0.0, 0.4)  # of [-1, 1]
+BAND_SHARE = 0.02
+# Large areas of one exact value: a drawing or a screenshot, if the rest looks very noisy.  In a
+# photo only compression flattens areas, and only where the noise was weak.
 DRAWN_SHARE = 0.3
+STRONGEST_BESIDE_FLAT = 5 / 127.5
 # Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
 # compression hide up to all of it at full size.  What is above that is the photo's texture.
-LARGEST_RATIOS = (1.2, 0.6)
+LARGEST_RATIOS = (1.6, 0.75)
 WHITE_RATIO = 0.65
 
 
@@ -54,9 +58,21 @@ def _flat_noise(y: torch.Tensor) -> float:
     detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
     variance = F.avg_pool2d(detail.square(), BLOCK).mean(dim=1).flatten()
     level = F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()
-    unclipped = variance[(level > -0.96) & (level < 0.96)]
-    usable = unclipped[unclipped > 1e-7]
-    if len(usable) == 0 or len(usable) < (1 - DRAWN_SHARE) * len(unclipped):
+    unclipped = (level > -0.96) & (level < 0.96)
+    noisy = unclipped & (variance > 1e-7)
+    if not bool(noisy.any()):
         return 0.0
+    # Noise grows with brightness; the flattest blocks of a photo alone would be its darkest.
+    bands = torch.bucketize(level, torch.tensor(BRIGHTNESS_EDGES))
+    readings = [
+        variance[noisy & (bands == band)].quantile(FLAT_SHARE)
+        for band in range(len(BRIGHTNESS_EDGES) + 1)
+        if int((noisy & (bands == band)).sum()) >= max(BAND_SHARE * int(noisy.sum()), 20)
+    ] or [variance[noisy].quantile(FLAT_SHARE)]
+    # Texture only adds, so the truth is nearer to the lower readings.
+    variance_of_noise = torch.stack(readings).quantile(0.35, interpolation="nearest")
     # Removing the 2×2 means leaves three quarters of white noise's variance.
-    return float((usable.quantile(FLAT_SHARE) / 0.75).sqrt())
+    sigma = float((variance_of_noise / 0.75).sqrt())
+    flat_share = 1 - int(noisy.sum()) / int(unclipped.sum())
+    drawn = flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT
+    return 0.0 if drawn else sigma

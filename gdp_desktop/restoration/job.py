@@ -76,8 +76,8 @@ class Report:
 
     ``evaluations`` counts windows sent through the network; ``consistency`` is the mean squared
     difference of D(x0) and y, in 8-bit units, over what was restored and before rounding;
-    ``degradation`` is what was learned or assumed about how the photo came to be (light factor, kernel
-    width, noise level …).
+    ``degradation`` is what was learned or assumed about how the photo came to be (light factor,
+    kernel width, noise level …).
     """
 
     input: str
