@@ -17,15 +17,21 @@ SMALLEST_SIGMA = 0.5 / 127.5
 
 @dataclass(frozen=True)
 class Measurement:
-    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale)."""
+    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale).
+
+    ``weight`` in [0, 1], broadcastable to y, is the share of each value's information that is news:
+    0 where x_t holds it already.
+    """
 
     y: torch.Tensor
     degradation: Degradation
     sigma: float
+    weight: torch.Tensor | None = None
 
     @property
-    def precision(self) -> float:
-        return 1 / max(self.sigma, SMALLEST_SIGMA) ** 2
+    def precision(self) -> float | torch.Tensor:
+        known = 1 / max(self.sigma, SMALLEST_SIGMA) ** 2
+        return known if self.weight is None else known * self.weight
 
 
 @dataclass(frozen=True)
@@ -63,15 +69,15 @@ class Guidance:
     def _solve(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
         linearised = [_linearise(m, x0) for m in self.measurements]
         pull = sum(
-            (self.scale * term.precision * term.adjoint(term.residual) for term in linearised),
+            (self.scale * term.adjoint(term.precision * term.residual) for term in linearised),
             start=-self._quality_gradient(x0),
         )
 
         def curvature(direction: torch.Tensor) -> torch.Tensor:
             bent = direction / x0_std**2
             for term in linearised:
-                moved = term.adjoint(term.forward(direction))
-                bent = bent + self.scale * term.precision * moved
+                moved = term.adjoint(term.precision * term.forward(direction))
+                bent = bent + self.scale * moved
             return bent
 
         diagonal = torch.full_like(x0, 1 / x0_std**2)
@@ -106,7 +112,7 @@ class _Linearised:
     residual: torch.Tensor
     forward: Linear
     adjoint: Linear
-    precision: float
+    precision: float | torch.Tensor
     pointwise: bool
 
 

@@ -17,7 +17,7 @@ DRAWN_SHARE = 0.3
 STRONGEST_BESIDE_FLAT = 5 / 127.5
 # Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
 # compression hide up to all of it at full size.  What is above that is the photo's texture.
-LARGEST_RATIOS = (1.6, 0.75)
+LARGEST_RATIOS = (1.3, 0.6)
 WHITE_RATIO = 0.65
 
 

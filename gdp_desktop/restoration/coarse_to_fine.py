@@ -19,6 +19,9 @@ from gdp_desktop.tasks.task import Problem
 
 # How far a block of the finer level may stray from the coarse result (RMS, [-1, 1] scale).
 COARSE_SIGMA = 0.1
+# Where a photo's noise differs from place to place, sampling starts from a level that this share of
+# the photo does not exceed.
+OWN_NOISE_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,8 @@ class CoarseToFine:
         """The noise level of x_t the level starts from."""
         if level.start_sigma is not None:
             return level.start_sigma
-        return float(self._noise_in_start(level).amax())
+        own = self._noise_in_start(level).flatten()
+        return float(own[:: max(1, len(own) // 100_000)].quantile(OWN_NOISE_SHARE))
 
     def schedule_for(self, level: Level) -> Schedule:
         schedule = self.prior.schedule
@@ -150,11 +154,10 @@ class CoarseToFine:
         generator: torch.Generator,
         window_done: WindowDone,
     ) -> Iterator[torch.Tensor]:
-        measurements = []
-        if level.start_sigma is not None:
-            # Started from the photo's own noise, x_t already holds all that y says; named
-            # again, y would count twice and its noise come back.
-            measurements.append(Measurement(level.y, level.degradation, level.sigma_y))
+        schedule = self.schedule_for(level)
+        measurements = [
+            Measurement(level.y, level.degradation, level.sigma_y, self._news(level, schedule))
+        ]
         if coarse is not None:
             measurements.append(Measurement(coarse, BlockMean(2), COARSE_SIGMA))
         guidance = Guidance(
@@ -163,13 +166,24 @@ class CoarseToFine:
             solver_steps=self.problem.solver_steps,
             learn=level is self.levels[-1],
         )
-        schedule = self.schedule_for(level)
         prior = TiledPrior(
             self.prior.respaced(schedule), self.tiler, self.window_batch, window_done
         )
         x_t = self._noised(level, self._starting_point(level, coarse), schedule, generator)
         for step in self.sampler(prior, guidance, x_t, generator, self.problem.zeta):
             yield step.x0
+
+    def _news(self, level: Level, schedule: Schedule) -> torch.Tensor | None:
+        """The share of y's information that x_t does not hold.
+
+        Started from the photo's own noise, x_t is y with some noise added: of y's precision 1/σ²
+        it holds 1/σ_t².  Without any added noise naming y again would count it twice and bring its
+        noise back.
+        """
+        if level.start_sigma is not None:
+            return None
+        own = self._noise_in_start(level)
+        return (1 - own.square() / float(schedule.sigmas[-1]) ** 2).clamp(0, 1)
 
     def _noised(
         self, level: Level, start: torch.Tensor, schedule: Schedule, generator: torch.Generator

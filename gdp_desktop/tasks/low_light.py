@@ -66,7 +66,8 @@ class LowLight(Degradation):
         block = 8
         with torch.enable_grad():
             smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
-            smooth = smooth.detach().requires_grad_(True)
+            # The curve is steepest at black: its slope at the darker half of the noise counts.
+            smooth = (smooth - 2 / 127.5).clamp(min=-1).detach().requires_grad_(True)
             slope = torch.autograd.grad(self.initial(smooth).sum(), smooth)[0]
         slope = F.avg_pool2d(slope.mean(dim=1, keepdim=True), block, ceil_mode=True,
                              count_include_pad=False)
@@ -218,6 +219,6 @@ TASK = Task(
         Param("neutral", "Neutral colours", 0.2, 0, 1, 0.05, "",
               "Removes a colour cast; lower it to keep the mood of the light."),
     ),
-    default_steps=2,
+    default_steps=3,
     order=10,
 )

@@ -1,0 +1,56 @@
+"""Sampling that starts from the photo's own noise, where the exact answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.prior import GaussianPrior
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.restoration.coarse_to_fine import CoarseToFine
+from gdp_desktop.tasks.task import Problem
+
+STD, SIGMA = 0.15, 0.1
+SIZE = Size(96, 96)
+
+
+class UnevenNoise(Degradation):
+    """The right half of the photo is said to carry a quarter of the noise."""
+
+    def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
+        gain = torch.ones(1, 1, *y.shape[-2:])
+        gain[..., y.shape[-1] // 2 :] = 0.25
+        return gain
+
+
+def denoised(y: torch.Tensor, degradation: Degradation) -> torch.Tensor:
+    problem = Problem(
+        y=y, degradation=degradation, sigma_y=(SIGMA, 0.0), start_sigma=None, coarse_sigma=None,
+        zeta=0.0, solver_steps=2,
+    )
+    solver = CoarseToFine(problem, GaussianPrior(0.0, STD), SIZE, steps=1, coarse_side=None)
+    *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
+    return last.x0
+
+
+def slope(result: torch.Tensor, y: torch.Tensor) -> float:
+    return float((result * y).sum() / y.square().sum())
+
+
+def test_the_photo_is_counted_once() -> None:
+    """One step from y itself is the posterior mean, y·s²/(s² + σ²)."""
+    generator = torch.Generator().manual_seed(1)
+    truth = STD * torch.randn(1, 3, 96, 96, generator=generator)
+    y = truth + SIGMA * torch.randn(truth.shape, generator=generator)
+    expected = STD**2 / (STD**2 + SIGMA**2)
+    assert slope(denoised(y, Degradation()), y) == pytest.approx(expected, abs=0.03)
+
+
+def test_cleaner_parts_keep_their_detail() -> None:
+    """Where noise had to be added to reach a common level, the photo itself fills in what that
+    noise hid."""
+    y = STD * torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(2))
+    result = denoised(y, UnevenNoise())
+    noisy, clean = slope(result[..., :48], y[..., :48]), slope(result[..., 48:], y[..., 48:])
+    assert clean > 0.8 > 0.75 > noisy
