@@ -50,7 +50,7 @@ class TrainingPlan:
     minutes: float
     network: UNetConfig = field(default_factory=UNetConfig)
     start_from: Path | None = None
-    learning_rate: float = 8e-4
+    learning_rate: float = 1e-3
     batch: int = 32
     crop: int = 64
     checkpoint_seconds: float = 120.0
