@@ -21,7 +21,7 @@ from gdp_desktop.tasks.task import Problem
 COARSE_SIGMA = 0.1
 # Where a photo's noise differs from place to place, sampling starts from a level that this share of
 # the photo does not exceed.
-OWN_NOISE_SHARE = 0.9
+OWN_NOISE_SHARE = 0.97
 
 
 @dataclass(frozen=True)
