@@ -58,8 +58,6 @@ def test_every_task_restores_and_twice_the_same(
 @pytest.mark.parametrize("task", ["denoise", "super-resolution"])
 def test_the_shipped_prior_restores(task: str, run: Run, photo: Path) -> None:
     outcome = run("restore", photo, "--task", task, "--steps", 2, "--json")
-    if outcome.code == BAD_USAGE and "no prior" in outcome.err:
-        pytest.skip("the shipped prior is not here")
     assert outcome.code == 0
     assert outcome.reports[0]["prior"] == "photo-small"
 
