@@ -19,6 +19,7 @@ WINDOW_EPILOG = """\
 commands:
   restore   restore photos without a window
   tasks     list what can be restored, and the parameters
+  methods   list the ways to sample, and their parameters
   priors    list the installed priors
   train     train a prior on your own photos
 
@@ -77,6 +78,10 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--prior", default="", metavar="NAME_OR_PATH", help="which prior; see the command priors")
     add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="params", help="a parameter of the task; may be given several times")
+    add("--method", default="", metavar="METHOD",
+        help="how to sample (default: the task's); see the command methods")
+    add("--method-param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
+        dest="method_params", help="a parameter of the method; may be given several times")
     _add_device(parser)
     add("--json", action="store_true", help="one JSON object per photo on standard output")
 
@@ -136,6 +141,7 @@ def _minutes(text: str) -> float:
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "restore": _restore,
     "tasks": _list_of("tasks and their parameters"),
+    "methods": _list_of("ways to sample and their parameters"),
     "priors": _list_of("installed priors"),
     "train": _train,
 }

@@ -21,6 +21,7 @@ from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.mask import Mask, load_mask
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.methods import method_named
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -32,7 +33,7 @@ from gdp_desktop.restoration.job import (
 )
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import checked_steps, restore
-from gdp_desktop.tasks import Task, TaskError, task_named
+from gdp_desktop.tasks import TaskError, task_named
 
 INTERRUPTED = 130
 
@@ -83,37 +84,25 @@ class Request:
 def request_from(options: argparse.Namespace) -> Request:
     """Raises TaskError, CheckpointError, PhotoError or BadUsage for what no photo could change."""
     task = task_named(options.task)
-    params = numbers(task, options.params)
-    values = task.values(params)
-    steps = checked_steps(task, options.steps)
+    values = task.values(dict(options.params))
+    method = method_named(options.method or task.default_method)
+    method_values = method.values(dict(options.method_params))
+    steps = checked_steps(task, method, options.steps)
     mask = usable_mask(options.mask) if options.mask else None
     if task.needs_mask and mask is None:
         raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
     if mask is not None and task.scale(values) != 1:
         raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
     recipe = Recipe(
-        task.id, MappingProxyType(params), steps, options.seed, options.prior,
-        options.device or "auto",
+        task.id, MappingProxyType(values), method.id, MappingProxyType(method_values), steps,
+        options.seed, options.prior, options.device or "auto",
     )
     loaded = load_prior(recipe.prior, recipe.device)
     blank = Report(
-        input="", output=None, status="failed", task=task.id, prior=loaded.name,
+        input="", output=None, status="failed", task=task.id, method=method.id, prior=loaded.name,
         prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
     )
     return Request(recipe, mask, options.overwrite, blank)
-
-
-def numbers(task: Task, given: list[tuple[str, str]]) -> dict[str, float]:
-    """The values as numbers; "auto" is one where the task can work it out itself."""
-    automatic = {param.key: param.auto for param in task.params if param.auto is not None}
-    params = {}
-    for key, text in given:
-        try:
-            params[key] = automatic[key] if text.lower() == "auto" and key in automatic \
-                else float(text)
-        except ValueError:
-            raise BadUsage(f'{key} cannot be "{text}"; give a number, as in {key}=1.5.') from None
-    return params
 
 
 def usable_mask(path: Path) -> Mask:
@@ -130,7 +119,10 @@ def restored(
 ) -> Report:
     """Restores one photo; whatever goes wrong ends up in the report."""
     try:
-        job = Job(source, request.recipe, request.mask, targets.claim(source), request.overwrite)
+        job = Job(
+            source, request.recipe, request.mask, output=targets.claim(source),
+            overwrite=request.overwrite,
+        )
         return _finished(job, cancel, label)
     except (Cancelled, KeyboardInterrupt):
         cancel.cancel()

@@ -21,12 +21,15 @@ Status = Literal["done", "failed", "cancelled"]
 class Recipe:
     """How to restore, whatever the photo: the same recipe and photo give the same bytes.
 
-    ``steps`` None takes the task's default; ``device`` "auto" takes CUDA when there is one;
-    ``prior`` is a name from the list of priors or a path, "" the default one.
+    ``method`` "" takes the task's default, ``steps`` None the method's or else the task's;
+    ``device`` "auto" takes CUDA when there is one; ``prior`` is a name from the list of priors or
+    a path, "" the default one.
     """
 
     task: str
-    params: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    method: str = ""
+    method_params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     steps: int | None = None
     seed: int = 0
     prior: str = ""
@@ -37,13 +40,15 @@ class Recipe:
 class Job:
     """One photo and what to do with it.
 
-    ``mask`` must not change after it was handed over (give a copy).  With ``output`` the result is
+    ``mask`` must not change after it was handed over (give a copy).  ``others`` are further photos
+    of the same scene for the tasks that take them.  With ``output`` the result is
     saved there (a folder that exists); without, it is only in the Finished event.
     """
 
     source: Path
     recipe: Recipe
     mask: Mask | None = None
+    others: tuple[Path, ...] = ()
     output: Path | None = None
     overwrite: bool = False
 
@@ -84,6 +89,7 @@ class Report:
     output: str | None
     status: Status
     task: str
+    method: str = ""
     prior: str = ""
     prior_sha256: str = ""
     device: str = ""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import PHOTO_SUFFIXES, free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
-from gdp_desktop.restoration.coarse_to_fine import CoarseToFine, Estimate, level_count
+from gdp_desktop.methods import method_named
+from gdp_desktop.methods.adaptive import level_count
+from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.restoration.job import (
     CancelToken,
     Event,
@@ -27,9 +30,9 @@ from gdp_desktop.restoration.job import (
     Started,
 )
 from gdp_desktop.restoration.preview import PreviewPainter
-from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import Task, TaskError, task_named
-from gdp_desktop.tasks.task import Problem, Values
+from gdp_desktop.tasks.task import Given, Problem, Values
 
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
@@ -52,15 +55,26 @@ def restore(
     started = time.monotonic()
     task = task_named(job.recipe.task)
     values = task.values(job.recipe.params)
-    steps = checked_steps(task, job.recipe.steps)
+    method = method_named(job.recipe.method or task.default_method)
+    method_values = method.values(job.recipe.method_params)
+    steps = checked_steps(task, method, job.recipe.steps)
     _target(job)
     photo = load_photo(job.source)
+    others = checked_others(task, job, photo)
     mask = checked_mask(job.mask, photo, task, values)
     loaded = load_prior(job.recipe.prior, job.recipe.device)
     cancel.raise_if_cancelled()
 
     region = mask.bounds().padded(CONTEXT).clamped(photo.size) if mask else whole(photo)
-    solver, problem = pose(task, values, photo, mask, region, loaded, steps, window_batch)
+    scene = Scene(photo, mask, others, region, job.source)
+    problem, size = pose(task, values, scene, loaded.prior)
+    refusal = method.refusal(problem)
+    if refusal:
+        raise TaskError(refusal)
+    solver = method.solver(Assignment(
+        problem, loaded.prior, size, steps, task.coarse_side,
+        window_batch or (1 if loaded.device == "cpu" else 8), method_values,
+    ))
     clock = _Clock(solver.total_windows, cancel, on_window)
     yield Started(clock.total)
 
@@ -82,6 +96,7 @@ def restore(
         output=str(output) if output else None,
         status="done",
         task=task.id,
+        method=method.id,
         prior=loaded.name,
         prior_sha256=loaded.sha256,
         device=loaded.device,
@@ -90,18 +105,39 @@ def restore(
         seconds=round(time.monotonic() - started, 2),
         seed=job.recipe.seed,
         consistency=round(consistency(problem, estimate.x0), 3),
-        degradation=solver.levels[0].degradation.estimate(),
+        degradation=problem.degradation.estimate(),
         notes=photo.notes + notes,
     ))
 
 
-def checked_steps(task: Task, steps: int | None) -> int:
+def checked_steps(task: Task, method: Method, steps: int | None) -> int:
     """The number of steps, or TaskError if it cannot be."""
     if steps is None:
-        return task.default_steps
+        return method.default_steps or task.default_steps
     if not 1 <= steps <= MAX_STEPS:
         raise TaskError(f"{steps} steps cannot be; choose from 1 to {MAX_STEPS}.")
     return steps
+
+
+def checked_others(task: Task, job: Job, photo: Photo) -> tuple[Photo, ...]:
+    """The further photos of the scene, or TaskError if they are too few, too many or of another
+    size."""
+    fewest, most = task.others
+    if not fewest <= len(job.others) <= most:
+        raise TaskError(
+            f'"{task.id}" takes one photo at a time; leave the others out.' if most == 0 else
+            f'"{task.id}" needs from {fewest + 1} to {most + 1} photos of the same scene and got '
+            f"{len(job.others) + 1}."
+        )
+    others = tuple(load_photo(path) for path in job.others)
+    for path, other in zip(job.others, others, strict=True):
+        if other.size != photo.size:
+            raise TaskError(
+                f"{shown(path)} has {other.size.width}×{other.size.height} pixels and "
+                f"{shown(job.source)} {photo.size.width}×{photo.size.height}; give photos of one "
+                "size."
+            )
+    return others
 
 
 def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) -> Mask | None:
@@ -122,34 +158,39 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
     return mask
 
 
-def pose(
-    task: Task,
-    values: Values,
-    photo: Photo,
-    mask: Mask | None,
-    region: Rect,
-    loaded: LoadedPrior,
-    steps: int,
-    window_batch: int | None = None,
-) -> tuple[CoarseToFine, Problem]:
-    """The task's problem for a region of the photo, padded to what the pyramid needs."""
-    scale, prior = task.scale(values), loaded.prior
+@dataclass(frozen=True)
+class Scene:
+    """The photo, its mask and its companions, and the region of them that is restored."""
+
+    photo: Photo
+    mask: Mask | None
+    others: tuple[Photo, ...]
+    region: Rect
+    source: Path | None = None
+
+
+def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Problem, Size]:
+    """The task's problem for the region, padded to what the pyramid needs, and the size of x."""
+    scale, region = task.scale(values), scene.region
     full = Size(region.width * scale, region.height * scale)
     multiple = prior.stride << (level_count(full, task.coarse_side) - 1)
     padding = [(0, -n % max(1, multiple // scale)) for n in (region.height, region.width)]
 
-    pixels = np.pad(photo.to_unit()[region.slices], [*padding, (0, 0)], mode="symmetric")
-    y = torch.from_numpy(pixels * 2 - 1).permute(2, 0, 1)[None].contiguous()
-    unknown = None
-    if mask is not None:
-        painted = np.pad(mask.pixels[region.slices] > 0, padding, mode="symmetric")
-        unknown = torch.from_numpy(painted)[None, None].float()
+    def padded(photo: Photo) -> torch.Tensor:
+        pixels = np.pad(photo.to_unit()[region.slices], [*padding, (0, 0)], mode="symmetric")
+        return torch.from_numpy(pixels * 2 - 1).permute(2, 0, 1)[None].contiguous()
 
+    unknown = None
+    if scene.mask is not None:
+        painted = np.pad(scene.mask.pixels[region.slices] > 0, padding, mode="symmetric")
+        unknown = torch.from_numpy(painted)[None, None].float()
+    y = padded(scene.photo)
+    given = Given(
+        y, unknown, tuple(padded(other) for other in scene.others),
+        scene.source if region == whole(scene.photo) else None,
+    )
     with torch.no_grad():
-        problem = task.pose(y, unknown, values)
-        size = Size(y.shape[-1] * scale, y.shape[-2] * scale)
-        batch = window_batch or (1 if loaded.device == "cpu" else 8)
-        return CoarseToFine(problem, prior, size, steps, task.coarse_side, batch), problem
+        return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)
 
 
 def composed(

@@ -1,4 +1,4 @@
-"""Every task of the program: one file each in this folder, each with a ``TASK``."""
+"""Every task of the program: the files of this folder that have a ``TASK``."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gdp_desktop.tasks.task import Task, TaskError
 
 
 def _discover() -> dict[str, Task]:
-    found = [
-        importlib.import_module(f"{__name__}.{module.name}").TASK
+    modules = [
+        importlib.import_module(f"{__name__}.{module.name}")
         for module in pkgutil.iter_modules(__path__)
-        if module.name != "task"
     ]
+    found: list[Task] = [module.TASK for module in modules if hasattr(module, "TASK")]
     return {task.id: task for task in sorted(found, key=lambda task: (task.order, task.id))}
 
 

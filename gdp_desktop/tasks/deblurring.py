@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.noise import estimate_noise
-from gdp_desktop.tasks.task import Param, Problem, Task, Values
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Sharpens a photo that is out of focus by a known amount. Raise the blur radius until
 edges are crisp; if bright or dark lines appear along them, it is too high."""
@@ -53,7 +53,8 @@ def _mirrored(x: torch.Tensor, reach: int, *, horizontal: bool) -> torch.Tensor:
     return F.pad(x, side, mode="reflect" if long_enough else "replicate")
 
 
-def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
+def pose(given: Given, values: Values) -> Problem:
+    y = given.y
     noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     return Problem(
         y=y, degradation=GaussianBlur(values["radius"]), sigma_y=(max(noise, 1 / 127.5),),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.noise import noise_to_remove
-from gdp_desktop.tasks.task import Param, Problem, Task, Values
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 PYRAMID_LEVELS = 8  # as many as any photo has
 
@@ -26,15 +24,15 @@ class Noise(Degradation):
         return {"noise_sigma": round(127.5 * self.sigma, 2)}
 
 
-def pose(unit: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
+def pose(given: Given, values: Values) -> Problem:
     if values["sigma"] == 0:
-        measured = noise_to_remove(unit, PYRAMID_LEVELS)
+        measured = noise_to_remove(given.y, PYRAMID_LEVELS)
     else:
         # A stated σ is that of white noise, which is removed at full size alone.
         measured = (values["sigma"] / 127.5, 0.0)
     sigma_y = tuple(values["strength"] * sigma for sigma in measured)
     return Problem(
-        y=unit, degradation=Noise(sigma_y[0]), sigma_y=sigma_y,
+        y=given.y, degradation=Noise(sigma_y[0]), sigma_y=sigma_y,
         start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
     )
 

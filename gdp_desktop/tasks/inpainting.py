@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
-from gdp_desktop.tasks.task import Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
 
 HELP = """Paint over a scratch, a spot or an unwanted thing; it is filled from its surroundings.
 Pixels you did not paint are not changed at all. Try another seed for another answer."""
@@ -52,16 +52,16 @@ def fill_from_surroundings(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor
     return (known * y + (1 - known) * filled).clamp(-1, 1)
 
 
-def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
-    if mask is None or not bool(mask.any()):
+def pose(given: Given, values: Values) -> Problem:
+    if given.unknown is None or not bool(given.unknown.any()):
         raise TaskError(
             "Inpainting needs a mask; paint over what is to be replaced."
         )
-    known = 1 - mask
+    known = 1 - given.unknown
     if not bool(known.any()):
         raise TaskError("The mask covers the whole photo; leave something to fill it from.")
     return Problem(
-        y=known * y, degradation=Masking(known), sigma_y=(0.0,),
+        y=known * given.y, degradation=Masking(known), sigma_y=(0.0,),
         start_sigma=values["freedom"], coarse_sigma=4 * values["freedom"],
         # All fresh noise gives the likeliest filling, which is smooth; keeping some of it gives
         # one filling of many, with the grain of its surroundings.

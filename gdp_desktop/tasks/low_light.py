@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.quality import (
     unit,
 )
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
-from gdp_desktop.tasks.task import Param, Problem, Task, Values
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Brightens a dark photo the way a longer exposure would have, rolls highlights off instead
 of clipping them, and removes the noise that brightening would show. Exposure sets how bright
@@ -180,7 +180,8 @@ def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
     return image
 
 
-def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
+def pose(given: Given, values: Values) -> Problem:
+    y = given.y
     degradation = LowLight(
         local_light(y, values["fill"]), values["exposure"], values["neutral"]
     )

@@ -6,7 +6,7 @@ import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
 from gdp_desktop.diffusion.noise import estimate_noise
-from gdp_desktop.tasks.task import Param, Problem, Task, Values
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Makes a small photo two or four times as large and adds the detail that fits; shrunk
 again, the result is the photo you gave."""
@@ -28,7 +28,8 @@ class Downsampling(BlockMean):
         return {"scale": float(self.factor)}
 
 
-def pose(y: torch.Tensor, mask: torch.Tensor | None, values: Values) -> Problem:
+def pose(given: Given, values: Values) -> Problem:
+    y = given.y
     noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     scale = int(values["scale"])
     # Down to the small photo's own size every level is measured against the same y.

@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quality import QualityTerm
+from gdp_desktop.tasks.param import Param, Setting, TaskError, Values, checked
 
-
-class TaskError(Exception):
-    """One sentence: what is wrong with the request and what to do."""
+__all__ = ["Given", "Param", "Problem", "Task", "TaskError", "Values"]
 
 
 @dataclass(frozen=True)
-class Param:
-    """A number the user sets; ``choices`` makes it one of a list instead of a range."""
+class Given:
+    """What the user hands over: the photo, and what some tasks need beside it.
 
-    key: str
-    label: str
-    default: float
-    minimum: float
-    maximum: float
-    step: float = 0.01
-    unit: str = ""
-    help: str = ""
-    choices: tuple[float, ...] = ()
-    # A value that means "work it out from the photo"; shown as "Auto".
-    auto: float | None = None
+    ``y`` is the photo as (1, 3, H, W) in [-1, 1]; ``unknown`` the painted mask as (1, 1, H, W) in
+    {0, 1}; ``others`` are further photos of the same scene, of y's size (a bracket, a guide).
+    ``source`` is the file y was read from, whole and upright, or None if y is only a part of it.
+    """
 
-    def check(self, value: float) -> float:
-        """The value, or TaskError if it is outside what the parameter allows."""
-        if self.auto is not None and value == self.auto:
-            return value
-        if self.choices and value not in self.choices:
-            allowed = ", ".join(f"{choice:g}" for choice in self.choices)
-            raise TaskError(f"{self.key} cannot be {value:g}; choose one of {allowed}.")
-        if not math.isfinite(value) or not self.minimum <= value <= self.maximum:
-            raise TaskError(
-                f"{self.key} cannot be {value:g}; choose a value from {self.minimum:g} to "
-                f"{self.maximum:g}."
-            )
-        return value
+    y: torch.Tensor
+    unknown: torch.Tensor | None = None
+    others: tuple[torch.Tensor, ...] = ()
+    source: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,24 +54,24 @@ class Problem:
     coarse_steps: int | None = None
 
 
-Values = Mapping[str, float]
-
-
 @dataclass(frozen=True)
 class Task:
     """One thing the program can do to a photo.
 
-    ``pose(unit, mask, values)`` gets the photo as (1, 3, H, W) in [-1, 1], the mask as
-    (1, 1, H, W) in {0, 1} or None, and every parameter's value.
+    ``pose(given, values)`` gets the photo and every parameter's value.
     """
 
     id: str
     title: str
     help: str
-    pose: Callable[[torch.Tensor, torch.Tensor | None, Values], Problem]
-    params: tuple[Param, ...] = ()
+    pose: Callable[[Given, Values], Problem]
+    params: tuple[Setting, ...] = ()
     default_steps: int = 20
     needs_mask: bool = False
+    # The method that is best at interactive speed.
+    default_method: str = "adaptive"
+    # How many further photos of the same scene can be given: (at least, at most).
+    others: tuple[int, int] = (0, 0)
     # The pyramid ends at the level whose short side is about this long; None: full size only.
     coarse_side: int | None = 256
     # Output pixels per input pixel, along one side.
@@ -95,17 +79,9 @@ class Task:
     # The order in which the tasks are shown.
     order: int = 100
 
-    def values(self, given: Values) -> dict[str, float]:
+    def values(self, given: Values) -> dict[str, Any]:
         """Every parameter's value: the given ones checked, the rest by default.
 
-        Raises TaskError for an unknown parameter or a value out of range.
+        Raises TaskError for an unknown parameter or a value that cannot be.
         """
-        known = {param.key: param for param in self.params}
-        for key in given:
-            if key not in known:
-                names = ", ".join(known) or "none"
-                raise TaskError(f'"{self.id}" has no parameter "{key}"; it has: {names}.')
-        return {
-            key: param.check(float(given.get(key, param.default)))
-            for key, param in known.items()
-        }
+        return checked(self.params, given, self.id)

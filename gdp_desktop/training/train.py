@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
 from gdp_desktop.diffusion.checkpoints import (
     CheckpointError,
@@ -29,6 +30,7 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.training.crops import CropSource, load_pixels, split_photos
+from gdp_desktop.training.muon import Muon
 from gdp_desktop.training.validation import (
     BAND_EDGES,
     band_of,
@@ -39,6 +41,9 @@ from gdp_desktop.training.validation import (
 EMA_DECAY = 0.999
 WARMUP_STEPS = 300
 CALIBRATION_PHOTOS = 24
+# Of the loss inside the logarithm: below it a crop is as good as it needs to be.
+LOSS_FLOOR = 1e-3
+SLOTS = ("momentum", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class TrainingPlan:
     network: UNetConfig = field(default_factory=UNetConfig)
     start_from: Path | None = None
     learning_rate: float = 1e-3
-    batch: int = 32
+    batch: int = 16
     crop: int = 64
     checkpoint_seconds: float = 120.0
     validation_seconds: float = 600.0
@@ -167,8 +172,10 @@ class _TrainingState:
         self.plan = plan
         self.network = in_channels_last(network).to(plan.device).train()
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.0
+        weights, others = _weights_and_others(self.network)
+        self.optimisers: tuple[torch.optim.Optimizer, ...] = (
+            Muon(weights, lr=plan.learning_rate),
+            torch.optim.AdamW(others, lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
         )
         self.step, self.crops, self.seconds, self.current_lr = 0, 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
@@ -191,12 +198,7 @@ class _TrainingState:
             tensors = load_file(saved, device=plan.device)
             state.network.load_state_dict(_with_prefix(tensors, "network."))
             state.ema.load_state_dict(_with_prefix(tensors, "ema."))
-            for name, parameter in state.network.named_parameters():
-                state.optimiser.state[parameter] = {
-                    "step": torch.tensor(float(counters["step"])),
-                    "exp_avg": tensors[f"exp_avg.{name}"],
-                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
-                }
+            state._restore_slots(tensors, float(counters["step"]))
             state.step, state.crops = int(counters["step"]), int(counters["crops"])
             state.seconds, state.history = float(counters["seconds"]), list(counters["history"])
         except (KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
@@ -210,8 +212,9 @@ class _TrainingState:
         warmup = min(1.0, (self.step + 1) / WARMUP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * progress))
         self.current_lr = self.plan.learning_rate * warmup * (0.005 + 0.995 * cosine)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.current_lr
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.current_lr
 
         device = self.plan.device
         x0 = crops.to(device).float().div(127.5).sub(1).contiguous(
@@ -225,10 +228,13 @@ class _TrainingState:
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16_pays(device)):
             predicted = self.network(x_t, log_sigma)
         losses = F.mse_loss(predicted.float(), v, reduction="none").mean(dim=(1, 2, 3))
-        losses.mean().backward()
+        # The logarithm counts a smooth sky as much as foliage and faint noise as much as strong:
+        # it is the mean PSNR, where the plain mean would be about the hardest crops alone.
+        (losses + LOSS_FLOOR).log().mean().backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         self.step += 1
         # An average over 64x64 crops counts a wide crop once for each 64x64 it holds.
         self.crops += crops.shape[0] * crops.shape[2] * crops.shape[3] // self.plan.crop**2
@@ -254,10 +260,7 @@ class _TrainingState:
 
         tensors = {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
         tensors |= {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        for name, parameter in self.network.named_parameters():
-            slot = self.optimiser.state[parameter]
-            for key in ("exp_avg", "exp_avg_sq"):
-                tensors[f"{key}.{name}"] = slot[key]
+        tensors |= self._slots()
         tensors = {key: tensor.contiguous() for key, tensor in tensors.items()}
         metadata = {
             "format": "gdp-training",
@@ -265,6 +268,42 @@ class _TrainingState:
             "training": json.dumps(counters),
         }
         atomic_write(resume_path(out), save(tensors, metadata), overwrite=True)
+
+
+    def _slots(self) -> dict[str, torch.Tensor]:
+        """What the optimisers remember of each parameter, as KEY.NAME."""
+        return {
+            f"{key}.{name}": optimiser.state[parameter][key]
+            for name, parameter in self.network.named_parameters()
+            for optimiser in self.optimisers
+            for key in SLOTS
+            if key in optimiser.state.get(parameter, {})
+        }
+
+    def _restore_slots(self, tensors: dict[str, torch.Tensor], step: float) -> None:
+        weights, _ = _weights_and_others(self.network)
+        by_muon = {id(weight) for weight in weights}
+        muon, adam = self.optimisers
+        for name, parameter in self.network.named_parameters():
+            if id(parameter) in by_muon:
+                muon.state[parameter] = {"momentum": tensors[f"momentum.{name}"]}
+            else:
+                adam.state[parameter] = {
+                    "step": torch.tensor(step),
+                    "exp_avg": tensors[f"exp_avg.{name}"],
+                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"],
+                }
+
+
+def _weights_and_others(network: UNet) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The convolutions inside the network, and what is no matrix between features: first and last
+    layer, biases, the noise level's embedding."""
+    weights: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        inside = parameter.ndim == 4 and not name.startswith(("conv_in.", "conv_out."))
+        (weights if inside else others).append(parameter)
+    return weights, others
 
 
 class _RunningLoss:

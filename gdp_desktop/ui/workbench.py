@@ -167,7 +167,7 @@ class Workbench(QObject):
     def _on_found(self, found: Found) -> None:
         mask = self._mask_for_queue()
         self._queue.add(
-            *(Job(photo, self._recipe, mask, result_path(photo)) for photo in found.paths)
+            *(Job(photo, self._recipe, mask, output=result_path(photo)) for photo in found.paths)
         )
         self.enqueued.emit()
 

@@ -8,7 +8,8 @@ import torch
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.restoration.coarse_to_fine import CoarseToFine
+from gdp_desktop.methods.adaptive import CoarseToFine
+from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.task import Problem
 
 STD, SIGMA = 0.15, 0.1
@@ -29,7 +30,7 @@ def denoised(y: torch.Tensor, degradation: Degradation) -> torch.Tensor:
         y=y, degradation=degradation, sigma_y=(SIGMA, 0.0), start_sigma=None, coarse_sigma=None,
         zeta=0.0, solver_steps=2,
     )
-    solver = CoarseToFine(problem, GaussianPrior(0.0, STD), SIZE, steps=1, coarse_side=None)
+    solver = CoarseToFine(Assignment(problem, GaussianPrior(0.0, STD), SIZE, steps=1))
     *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
     return last.x0
 

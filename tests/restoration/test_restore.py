@@ -21,9 +21,9 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.methods.adaptive import level_count
 from gdp_desktop.restoration import priors
 from gdp_desktop.restoration import restore as engine
-from gdp_desktop.restoration.coarse_to_fine import level_count
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -104,7 +104,7 @@ def job_for(task: str, photo: Path, prior: Path, **given) -> Job:
     if mask is None and TASKS[task].needs_mask:
         mask = mask_of(load_photo(photo).size)
     recipe = Recipe(task, prior=str(prior), device="cpu", **({"steps": 2} | given))
-    return Job(photo, recipe, mask, output, overwrite)
+    return Job(photo, recipe, mask, output=output, overwrite=overwrite)
 
 
 def run(job: Job, **options) -> tuple[list, Finished]:
@@ -288,8 +288,8 @@ def test_impossible_wishes_are_refused_in_one_sentence(
     masks = {"none": None, "empty": Mask.empty(size), "other": mask_of(Size(16, 20)),
              "full": Mask(np.full(size.shape, 255, np.uint8)), "fitting": mask_of(size)}
     output = tmp_path / "result.png"
-    job = Job(file, Recipe(task, params, steps, prior=str(prior_file), device="cpu"),
-              masks[mask], output)
+    job = Job(file, Recipe(task, params, steps=steps, prior=str(prior_file), device="cpu"),
+              masks[mask], output=output)
     with pytest.raises(TaskError) as raised:
         list(restore(job, CancelToken()))
     assert one_sentence(raised.value) and not output.exists()

@@ -12,10 +12,10 @@ from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, encode, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.restoration.coarse_to_fine import levels_of
+from gdp_desktop.methods.adaptive import levels_of
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.low_light import LowLight, local_light
-from gdp_desktop.tasks.task import Problem, Task, TaskError
+from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
 
 LOSSY = {"super-resolution", "colorization", "deblurring"}
 SIDE = 64
@@ -41,7 +41,7 @@ def mask_for(task: Task, picture: torch.Tensor) -> torch.Tensor | None:
 def posed(task: Task, picture: torch.Tensor | None = None, **values: float) -> Problem:
     picture = smooth() if picture is None else picture
     with torch.no_grad():
-        return task.pose(picture, mask_for(task, picture), task.values(values))
+        return task.pose(Given(picture, mask_for(task, picture)), task.values(values))
 
 
 def scaled(task: Task, picture: torch.Tensor | None = None) -> torch.Tensor:
@@ -127,7 +127,7 @@ def test_flat_pictures_can_be_posed_and_started(task: Task, value: float, shape)
         mask = torch.zeros(1, 1, *shape)
         mask[..., 2:5, 3:30] = 1
     with torch.no_grad():
-        problem = task.pose(picture, mask, task.values({}))
+        problem = task.pose(Given(picture, mask), task.values({}))
         start = problem.degradation.initial(problem.y)
         gain = problem.degradation.noise_gain(problem.y)
     assert bool(torch.isfinite(problem.y).all() & torch.isfinite(start).all())
@@ -184,7 +184,7 @@ def small_double(task: Task) -> tuple[Degradation, torch.Tensor]:
     if task.needs_mask:
         mask = (torch.rand(1, 1, 8, 8, generator=generator) < 0.3).float()
     with torch.no_grad():
-        problem = task.pose(picture, mask, task.values({}))
+        problem = task.pose(Given(picture, mask), task.values({}))
         start = problem.degradation.initial(problem.y)
     side = start.shape[-1]
     x = 0.3 * (torch.rand(1, 3, side, side, generator=generator) * 2 - 1)
@@ -263,7 +263,7 @@ def test_inpainting_needs_something_to_do_and_something_to_go_by(kind: str) -> N
             "all": torch.ones(1, 1, SIDE, SIDE)}[kind]
     task = task_named("inpainting")
     with pytest.raises(TaskError) as raised:
-        task.pose(picture, mask, task.values({}))
+        task.pose(Given(picture, mask), task.values({}))
     assert one_sentence(raised.value)
 
 

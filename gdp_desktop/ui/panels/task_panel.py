@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from gdp_desktop.restoration.job import Recipe
-from gdp_desktop.tasks.task import Task
+from gdp_desktop.tasks.task import Param, Task
 from gdp_desktop.ui.panels.advanced_group import AdvancedGroup
 from gdp_desktop.ui.panels.choice_row import row_for
 from gdp_desktop.ui.panels.fold import Fold
@@ -35,7 +35,7 @@ class ParamPage(QWidget):
 
     def __init__(self, task: Task) -> None:
         super().__init__()
-        self._rows = {param.key: row_for(param) for param in task.params}
+        self._rows = {p.key: row_for(p) for p in task.params if isinstance(p, Param)}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)

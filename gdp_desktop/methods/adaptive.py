@@ -10,11 +10,11 @@ import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
-from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import Sampler, ddim, standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.task import Problem
 
 # How far a block of the finer level may stray from the coarse result (RMS, [-1, 1] scale).
@@ -66,15 +66,6 @@ def _sigma_at(sigma_y: tuple[float, ...], number: int) -> float:
     return sigma_y[number - beyond] / 2**beyond
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The clean estimate x0 (1, 3, h, w) after a step at some level, and that level's size."""
-
-    x0: torch.Tensor
-    level: int
-    is_result: bool = False
-
-
 class CoarseToFine:
     """Solves a problem over its pyramid with one prior.
 
@@ -82,22 +73,13 @@ class CoarseToFine:
     on how many windows run at once, nor, as far as the halo reaches, on how the photo is cut.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        prior: Prior,
-        size: Size,
-        steps: int,
-        coarse_side: int | None,
-        window_batch: int = 1,
-        sampler: Sampler = ddim,
-    ) -> None:
-        self.problem = problem
-        self.prior = prior
+    def __init__(self, given: Assignment, sampler: Sampler = ddim) -> None:
+        self.problem, self.prior = given.problem, given.prior
         self.sampler = sampler
-        self.tiler = Tiler(prior.window, prior.halo, stride=prior.stride)
-        self.window_batch = window_batch
-        self.levels = levels_of(problem, size, level_count(size, coarse_side), steps)
+        self.tiler = Tiler(self.prior.window, self.prior.halo, stride=self.prior.stride)
+        self.window_batch = given.window_batch
+        count = level_count(given.size, given.coarse_side)
+        self.levels = levels_of(given.problem, given.size, count, given.steps)
 
     @property
     def total_windows(self) -> int:
@@ -195,3 +177,9 @@ class CoarseToFine:
         added = (sigma**2 - own.square()).clamp(min=0).sqrt()
         alpha = float(schedule.alphas_cumprod[-1]) ** 0.5
         return alpha * (start + added * standard_normal(start, generator))
+
+
+HELP = """The program's own: a small copy of the photo first, then finer and finer, every step going
+exactly as far towards the photo as its noise allows. Best for almost everything."""
+
+METHOD = Method("adaptive", "Adaptive", HELP, CoarseToFine, order=0)
