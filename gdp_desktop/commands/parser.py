@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gdp_desktop import __version__
+from gdp_desktop.benchmarks import BENCHMARKS
 from gdp_desktop.commands.errors import BadUsage
 
 SCRIPT = "gdp-desktop"
@@ -22,6 +23,7 @@ commands:
   methods   list the ways to sample, and their parameters
   priors    list the installed priors
   train     train a prior on your own photos
+  bench     measure how good the results are
 
 COMMAND --help explains each. A photo named like a command is opened as ./NAME.
 """
@@ -110,6 +112,29 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _add_device(parser)
 
 
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Measures how good the results are on photos that were not trained on."
+    kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    for benchmark in BENCHMARKS.values():
+        kind = kinds.add_parser(benchmark.name, help=benchmark.help, allow_abbrev=False)
+        kind.description = f"Measures {benchmark.help}; writes a CSV and a Markdown table."
+        add = kind.add_argument
+        add("--photos", type=Path, default=Path("../shared/data/photos"), metavar="DIR",
+            help="folder of photos; those marked val in its SOURCES.csv are measured")
+        add("--count", type=_at_least_one, metavar="N", help="only the first N of them")
+        add("--crop", type=_at_least_one, default=benchmark.crop, metavar="PIXELS",
+            help=f"side of the middle crop (default {benchmark.crop})")
+        for name, text in benchmark.lists.items():
+            add(f"--{name}", type=_comma_list, metavar="A,B,…", default=(), help=text)
+        add("--prior", default="", metavar="NAME_OR_PATH", help="see the command priors")
+        add("--seed", type=_seed, metavar="S", default=0)
+        add("--out", type=Path, default=Path("benchmarks"), metavar="DIR",
+            help="folder for the tables (default: benchmarks)")
+        add("--resume", action="store_true", help="go on with the tables that are there; what "
+            "does not depend on the prior is kept when the prior is another one")
+        _add_device(kind)
+
+
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"),
                         help="where to compute (default: cuda if there is one)")
@@ -138,10 +163,24 @@ def _minutes(text: str) -> float:
     return minutes
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
+    return int(text)
+
+
+def _comma_list(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words):
+        raise argparse.ArgumentTypeError(f'"{text}" is not of the form a,b,c')
+    return words
+
+
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "restore": _restore,
     "tasks": _list_of("tasks and their parameters"),
     "methods": _list_of("ways to sample and their parameters"),
     "priors": _list_of("installed priors"),
     "train": _train,
+    "bench": _bench,
 }

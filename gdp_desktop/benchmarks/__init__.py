@@ -1,0 +1,38 @@
+"""What can be measured with `bench`; a benchmark is one entry here and a module of its name.
+
+The module has ``plan(request) -> Plan``.  It is imported only when it runs, as it imports torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """``lists`` are its own options, each a comma-separated list: name to help."""
+
+    name: str
+    help: str
+    crop: int = 256
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+
+BENCHMARKS = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark(
+            "denoising",
+            "white noise removed by one evaluation of the prior, by BM3D and by non-local means",
+            lists={
+                "sigmas": "noise levels of 255 (default 5,10,15,25,50,75)",
+                "methods": "of noisy, nlm, bm3d, prior (default: all)",
+            },
+        ),
+        Benchmark(
+            "tuning",
+            "settings of the methods compared with, on training photos",
+        ),
+    )
+}

@@ -1,0 +1,136 @@
+"""White noise of known strength: one evaluation of the prior against classical denoisers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gdp_desktop.benchmarks import baselines, markdown
+from gdp_desktop.benchmarks.metrics import psnr, ssim
+from gdp_desktop.benchmarks.photos import (
+    fingerprint,
+    generator_for,
+    judging_photos,
+    middle_crop,
+)
+from gdp_desktop.benchmarks.plan import BenchmarkError, Cell, Figures, Plan, Request, Row
+from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.unet import UNet
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.training.validation import denoise_once
+
+SIGMAS = (5, 10, 15, 25, 50, 75)  # of 255
+METHODS = ("noisy", "nlm", "bm3d", "prior")
+
+# (H, W, 3) in [0, 1] with unclipped noise, σ in the same units -> the clean estimate
+Denoiser = Callable[[np.ndarray, float], np.ndarray]
+
+
+def plan(request: Request) -> Plan:
+    photos = judging_photos(request.photos)
+    loaded = load_prior(request.prior, request.device)
+    denoisers: dict[str, Denoiser] = {
+        "noisy": lambda noisy, sigma: noisy,
+        "nlm": baselines.non_local_means,
+        "bm3d": baselines.bm3d,
+        "prior": partial(one_evaluation, network_of(loaded), loaded.device),
+    }
+    chosen = photos[: request.count]
+    cells = [
+        Cell(
+            (path.name, str(sigma), method),
+            partial(measured, path, request.crop, sigma, request.seed, denoisers[method]),
+            uses_prior=method == "prior",
+        )
+        for path in chosen
+        for sigma in sigmas_of(request)
+        for method in request.chosen("methods", METHODS)
+    ]
+    return Plan(
+        key=("photo", "sigma", "method"),
+        figures=("psnr", "ssim", "seconds"),
+        cells=cells,
+        settings={
+            "photos": f"held-out split of {fingerprint(photos)}",
+            "crop": f"middle {request.crop}×{request.crop}",
+            "seed": str(request.seed),
+        },
+        prior_name=loaded.name,
+        prior_sha256=loaded.sha256,
+        device=loaded.device,
+        summary=summary,
+        notes={
+            "measured": f"{len(chosen)} of the photos",
+            "noise": "white, Gaussian, not clipped; the same for every method",
+            "method prior": "one evaluation at the true σ, float32",
+            "method bm3d": "bm3d_rgb at the true σ",
+            "method nlm": "fastNlMeansDenoisingColored, windows of 7 and 21, on 8 bits; h = hColor "
+                          "= a multiple of σ chosen on training photos",
+        },
+    )
+
+
+def sigmas_of(request: Request) -> tuple[float, ...]:
+    given = request.lists.get("sigmas", ())
+    try:
+        sigmas = tuple(sorted({float(text) for text in given})) or SIGMAS
+    except ValueError:
+        sigmas = (0,)
+    if not all(0 < sigma <= 255 for sigma in sigmas):
+        raise BenchmarkError(
+            f'--sigmas cannot be "{",".join(given)}"; give numbers above 0 and up to 255.'
+        )
+    return tuple(int(sigma) if sigma == int(sigma) else sigma for sigma in sigmas)
+
+
+def network_of(loaded: LoadedPrior) -> UNet:
+    """What ``denoise_once`` needs.  Raises BenchmarkError for a prior of another kind."""
+    if not isinstance(loaded.prior, UNetPrior):
+        raise BenchmarkError(
+            f"{loaded.name} cannot denoise at an exact σ; choose a prior made by train."
+        )
+    return loaded.prior.network
+
+
+@torch.no_grad()
+def one_evaluation(network: UNet, device: str, noisy: np.ndarray, sigma: float) -> np.ndarray:
+    """The prior's clean estimate, told the true σ, in float32."""
+    x_t = torch.from_numpy(noisy).permute(2, 0, 1)[None].mul(2).sub(1).to(device)
+    x0 = denoise_once(network, x_t, 2 * sigma)
+    return (x0[0].permute(1, 2, 0).cpu().numpy() + 1) / 2
+
+
+def measured(path: Path, crop: int, sigma: float, seed: int, denoiser: Denoiser) -> Figures:
+    clean = middle_crop(path, crop)
+    noise = generator_for(seed, path.name, sigma).standard_normal(clean.shape, np.float32)
+    noisy = clean + np.float32(sigma / 255) * noise
+    started = time.perf_counter()
+    result = denoiser(noisy, sigma / 255)
+    seconds = time.perf_counter() - started
+    return {"psnr": psnr(result, clean), "ssim": ssim(result, clean), "seconds": seconds}
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Means over the photos: one line per method, one column per σ."""
+    sigmas = sorted({row["sigma"] for row in rows}, key=float)
+    methods = [name for name in METHODS if any(row["method"] == name for row in rows)]
+
+    def line(method: str) -> list[str]:
+        its = [row for row in rows if row["method"] == method]
+        levels = [[row for row in its if row["sigma"] == sigma] for sigma in sigmas]
+        return [
+            method,
+            str(len({row["photo"] for row in its})),
+            *(f"{markdown.mean(r, 'psnr', 2)} / {markdown.mean(r, 'ssim', 3)}" for r in levels),
+            markdown.mean(its, "seconds", 2),
+        ]
+
+    columns = ["method", "photos", *(f"σ {sigma}" for sigma in sigmas), "seconds"]
+    return "Mean PSNR in dB / mean SSIM, σ of 255; seconds per photo and σ.\n\n" + markdown.table(
+        columns, [line(method) for method in methods]
+    )

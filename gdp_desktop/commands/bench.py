@@ -1,0 +1,56 @@
+"""`bench`: how good the results are, as tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from gdp_desktop.benchmarks import BENCHMARKS
+from gdp_desktop.benchmarks.plan import BenchmarkError, Request
+from gdp_desktop.benchmarks.run import Measuring
+from gdp_desktop.benchmarks.run import run as measure
+from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.inputs import output_folder
+from gdp_desktop.commands.progress import ProgressLine
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.image.errors import PhotoError, printable
+
+INTERRUPTED = 130
+
+
+def run(options: argparse.Namespace) -> int:
+    request = request_from(options)
+    text = ""
+    try:
+        with ProgressLine(f"Measuring {options.what}") as line:
+            for state in measure(options.what, request):
+                _show(state, line)
+                text = state.text
+    except BenchmarkError as error:
+        raise BadUsage(str(error)) from error
+    except (PhotoError, CheckpointError) as error:
+        raise Refused(one_line(error)) from error
+    except KeyboardInterrupt:
+        print("Stopped; the same command with --resume goes on there.", file=sys.stderr)
+        return INTERRUPTED
+    print(text)
+    print(f"Written to {printable(request.out)}.")
+    return 0
+
+
+def request_from(options: argparse.Namespace) -> Request:
+    """Raises BadUsage if the results have no place."""
+    if not options.photos.is_dir():
+        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+    benchmark = BENCHMARKS[options.what]
+    given = {name: getattr(options, name) for name in benchmark.lists}
+    return Request(
+        photos=options.photos, out=output_folder(options.out), crop=options.crop,
+        count=options.count, seed=options.seed, prior=options.prior,
+        device=options.device or "auto", resume=options.resume,
+        lists={name: words for name, words in given.items() if words},
+    )
+
+
+def _show(state: Measuring, line: ProgressLine) -> None:
+    line.show(state.done / max(1, state.total), None, f"  {state.done} of {state.total}")
