@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 
+# The key of an Option and one of its choices: the setting matters only there.  Elsewhere it is not
+# shown, and keeps its value.
+Condition = tuple[str, str]
+
+
 class TaskError(Exception):
     """One sentence: what is wrong with the request and what to do."""
 
@@ -28,6 +33,7 @@ class Param:
     choices: tuple[float, ...] = ()
     # A value that means "work it out from the photo"; shown as "Auto".
     auto: float | None = None
+    only_if: Condition | None = None
 
     def check(self, given: float | str) -> float:
         """The value as a number, or TaskError if it is none or outside what is allowed."""
@@ -59,6 +65,7 @@ class Option:
     default: str
     choices: tuple[tuple[str, str], ...]
     help: str = ""
+    only_if: Condition | None = None
 
     def check(self, given: float | str) -> str:
         """The chosen id, or TaskError naming what there is."""
@@ -79,6 +86,7 @@ class FileParam:
     suffixes: tuple[str, ...]
     help: str = ""
     default: str = ""
+    only_if: Condition | None = None
 
     def check(self, given: float | str) -> str:
         """The path as text, or TaskError if there is no such file."""
@@ -111,3 +119,11 @@ def checked(settings: Sequence[Setting], given: Values, owner: str) -> dict[str,
             names = ", ".join(known) or "none"
             raise TaskError(f'"{owner}" has no parameter "{key}"; it has: {names}.')
     return {key: s.check(given.get(key, s.default)) for key, s in known.items()}
+
+
+def visible(setting: Setting, values: Values) -> bool:
+    """Whether the setting matters among these values of its task or method."""
+    if setting.only_if is None:
+        return True
+    key, choice = setting.only_if
+    return values.get(key) == choice

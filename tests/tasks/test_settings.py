@@ -1,0 +1,39 @@
+"""What every setting of every task and method promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from gdp_desktop.methods import METHODS
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.param import Option, Param, Setting, visible
+
+OWNERS = {**TASKS, **METHODS}
+all_owners = pytest.mark.parametrize(
+    "settings", [owner.params for owner in OWNERS.values()], ids=OWNERS
+)
+
+KIND = Option("kind", "Kind", "focus", (("focus", "Out of focus"), ("motion", "Motion")))
+ANGLE = Param("angle", "Angle", 0, -90, 90, 1, only_if=("kind", "motion"))
+
+
+@all_owners
+def test_a_condition_names_a_choice_of_an_option_beside_it(settings: Sequence[Setting]) -> None:
+    options = {s.key: dict(s.choices) for s in settings if isinstance(s, Option)}
+    for setting in settings:
+        if setting.only_if is not None:
+            key, choice = setting.only_if
+            assert choice in options[key]
+
+
+@all_owners
+def test_no_key_means_two_things(settings: Sequence[Setting]) -> None:
+    keys = [setting.key for setting in settings]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_setting_shows_where_it_matters() -> None:
+    assert visible(KIND, {}) and visible(ANGLE, {"kind": "motion"})
+    assert not visible(ANGLE, {"kind": "focus"}) and not visible(ANGLE, {})
