@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 # The key of an Option and one of its choices: the setting matters only there.  Elsewhere it is not
 # shown, and keeps its value.
 Condition = tuple[str, str]
