@@ -20,6 +20,8 @@ class Degradation(nn.Module):
     """
 
     pointwise = True
+    # Whether φ is learned at every level of the pyramid, and not at the coarsest alone.
+    learns_at_every_level = False
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""
@@ -49,6 +51,14 @@ class Degradation(nn.Module):
 
     def estimate(self) -> dict[str, Any]:
         """What is known of φ, as numbers for the report."""
+        return {}
+
+    def by_products(self) -> dict[str, torch.Tensor]:
+        """What is known of φ, as pictures to keep: (h, w), such as a blur kernel."""
+        return {}
+
+    def by_products(self) -> dict[str, torch.Tensor]:
+        """What is known of φ and too much for a report, by name: a kernel, a map."""
         return {}
 
 

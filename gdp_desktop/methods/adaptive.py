@@ -146,7 +146,7 @@ class CoarseToFine:
             measurements,
             self.problem.quality,
             solver_steps=self.problem.solver_steps,
-            learn=level is self.levels[-1],
+            learn=level is self.levels[-1] or level.degradation.learns_at_every_level,
         )
         prior = TiledPrior(
             self.prior.respaced(schedule), self.tiler, self.window_batch, window_done

@@ -1,0 +1,94 @@
+"""Blur: every point of the photo spread over its surroundings, the same everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.kernels import halved_kernel, moments
+
+# From about this many taps the fast Fourier transform is quicker than adding them up.
+MANY_TAPS = 300
+SEPARABLE = 1e-5
+
+
+class Blur(Degradation):
+    """y = k * x, the photo continued by its mirror image (half-sample symmetric).
+
+    ``kernel`` is (h, w) with odd sides, centred, and sums to 1.  One that is the product of a
+    column and a row is applied as two short convolutions, a large one by the Fourier transform.
+    """
+
+    pointwise = False
+    kernel: torch.Tensor
+    column: torch.Tensor | None
+    row: torch.Tensor | None
+
+    def __init__(self, kernel: torch.Tensor) -> None:
+        super().__init__()
+        if kernel.ndim != 2 or any(n % 2 == 0 for n in kernel.shape):
+            raise ValueError(f"a kernel is (h, w) with odd sides, not {tuple(kernel.shape)}")
+        column, row = _factors(kernel) or (None, None)
+        self.register_buffer("kernel", kernel.float())
+        self.register_buffer("column", column)
+        self.register_buffer("row", row)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows, columns = (n // 2 for n in self.kernel.shape)
+        padded = mirrored(mirrored(x, columns, -1), rows, -2)
+        if self.row is not None and self.column is not None:
+            return _convolved(_convolved(padded, self.row), self.column)
+        if self.kernel.numel() > MANY_TAPS:
+            return _convolved_by_fft(padded, self.kernel)
+        return _convolved(padded, self.kernel)
+
+    def shrunk(self) -> Degradation:
+        kernel = halved_kernel(self.kernel.double())
+        return Blur(kernel) if kernel.numel() > 1 else Degradation()
+
+    def estimate(self) -> dict[str, Any]:
+        along, across, angle = moments(self.kernel)
+        return {
+            "blur_along": round(along, 3),
+            "blur_across": round(across, 3),
+            "blur_angle": round(angle, 1) % 180 if along > 1.1 * across else 0.0,
+        }
+
+    def by_products(self) -> dict[str, torch.Tensor]:
+        return {"kernel": self.kernel.clone()}
+
+
+def mirrored(image: torch.Tensor, reach: int, side: int) -> torch.Tensor:
+    """Continued by its mirror image, its last value twice, ``reach`` values at both ends of the
+    dimension ``side``; a reach beyond the image mirrors the mirror image."""
+    while reach > 0:
+        step = min(reach, image.shape[side])
+        first = image.narrow(side, 0, step).flip(side)
+        last = image.narrow(side, image.shape[side] - step, step).flip(side)
+        image, reach = torch.cat((first, image, last), side), reach - step
+    return image
+
+
+def _convolved(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    channels = padded.shape[1]
+    turned = kernel.to(padded).flip(0, 1).expand(channels, 1, -1, -1)
+    return F.conv2d(padded, turned, groups=channels)
+
+
+def _convolved_by_fft(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    size = padded.shape[-2:]
+    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel.to(padded), s=size)
+    # The first h - 1 rows and w - 1 columns are those that ran around the border.
+    return torch.fft.irfft2(spectrum, s=size)[..., kernel.shape[0] - 1 :, kernel.shape[1] - 1 :]
+
+
+def _factors(kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """A column (h, 1) and a row (1, w) whose product the kernel is, if there are such."""
+    left, values, right = torch.linalg.svd(kernel.double(), full_matrices=False)
+    if len(values) > 1 and float(values[1]) > SEPARABLE * float(values[0]):
+        return None
+    scale = values[0].sqrt() * (1 if float(left[:, 0].sum()) > 0 else -1)
+    return (scale * left[:, :1]).float(), (scale * right[:1]).float()
