@@ -6,6 +6,7 @@ import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quality import color_constancy_loss
+from gdp_desktop.tasks import published
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Gives a black-and-white photo colours that fit what it shows. There are many right
@@ -29,6 +30,7 @@ def pose(given: Given, values: Values) -> Problem:
         y=given.y.mean(dim=1, keepdim=True), degradation=Grey(), sigma_y=(0.0,),
         quality=(lambda x0: COLOR_WEIGHT * values["neutral"] * color_constancy_loss(x0),),
         start_sigma=0.3, coarse_sigma=20.0, zeta=1.0, solver_steps=3, coarse_steps=50,
+        published=published.COLORIZATION,
     )
 
 

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.tasks import published
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Sharpens a photo that is out of focus by a known amount. Raise the blur radius until
@@ -59,6 +60,7 @@ def pose(given: Given, values: Values) -> Problem:
     return Problem(
         y=y, degradation=GaussianBlur(values["radius"]), sigma_y=(max(noise, 1 / 127.5),),
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
+        published=published.DEBLURRING,
     )
 
 

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
+from gdp_desktop.tasks import published
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
 
 HELP = """Paint over a scratch, a spot or an unwanted thing; it is filled from its surroundings.
@@ -67,6 +68,7 @@ def pose(given: Given, values: Values) -> Problem:
         # one filling of many, with the grain of its surroundings.
         zeta=1 - values["texture"],
         solver_steps=3,
+        published=published.INPAINTING,
     )
 
 

@@ -6,6 +6,7 @@ import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
 from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.tasks import published
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Makes a small photo two or four times as large and adds the detail that fits; shrunk
@@ -37,6 +38,7 @@ def pose(given: Given, values: Values) -> Problem:
     return Problem(
         y=y, degradation=Downsampling(scale), sigma_y=(noise,) * same_y,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
+        published=published.SUPER_RESOLUTION,
     )
 
 

@@ -12,6 +12,7 @@ import torch
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.tasks.param import Param, Setting, TaskError, Values, checked
+from gdp_desktop.tasks.published import Published
 
 __all__ = ["Given", "Param", "Problem", "Task", "TaskError", "Values"]
 
@@ -52,6 +53,8 @@ class Problem:
     solver_steps: int = 4
     # Steps of the coarsest level, where the degradation is learned; None: as many as elsewhere.
     coarse_steps: int | None = None
+    # GDP's own constants, if it was published with this kind of problem.
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
