@@ -96,6 +96,29 @@ def _list_of(things: str) -> Callable[[argparse.ArgumentParser], None]:
     return fill
 
 
+def _priors(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Lists the installed priors, and takes in, fetches and checks others."
+    parser.add_argument("--json", action="store_true", help="as one JSON array")
+    parser.add_argument("--speed", action="store_true",
+                        help="time each one on this machine first, and remember it")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    add = actions.add_parser(
+        "import", help="take in a weights file or diffusers folder", allow_abbrev=False
+    ).add_argument
+    add("source", type=Path, metavar="FILE_OR_FOLDER")
+    add("--overwrite", action="store_true", help="replace an imported prior of that name")
+    add = actions.add_parser(
+        "download", help="fetch a public prior; lists them without a NAME", allow_abbrev=False
+    ).add_argument
+    add("name", nargs="?", metavar="NAME")
+    add("--accept-terms", action="store_true", help="agree to the terms that are shown")
+    add = actions.add_parser(
+        "verify", help="check every byte and number of one or all priors", allow_abbrev=False
+    ).add_argument
+    add("name", nargs="?", metavar="NAME")
+    add("--json", action="store_true", help="as one JSON array")
+
+
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Trains a prior on a folder of photos. The same command again resumes where it was\n"
@@ -107,7 +130,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--minutes", type=_minutes, required=True, metavar="N", help="how long to train")
     add("--out", type=Path, required=True, metavar="NAME.safetensors", help="where to save it")
     add("--from", type=Path, dest="start_from", metavar="FILE", help="a prior to go on from")
-    add("--overwrite", action="store_true", help="replace a prior that is already there")
+    add("--overwrite", action="store_true", help="start anew, even where a prior or a stopped "
+        "training is")
+    add("--compile", action="store_true", help="compile the network first: faster on a GPU")
     add("--seed", type=_seed, metavar="S", default=0)
     _add_device(parser)
 
@@ -180,7 +205,7 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "restore": _restore,
     "tasks": _list_of("tasks and their parameters"),
     "methods": _list_of("ways to sample and their parameters"),
-    "priors": _list_of("installed priors"),
+    "priors": _priors,
     "train": _train,
     "bench": _bench,
 }

@@ -40,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
 def plan_from(options: argparse.Namespace) -> TrainingPlan:
     """Raises BadUsage for what is better said before hours of work."""
     _check_target(options.out, options.overwrite)
+    if options.overwrite:
+        resume_path(options.out).unlink(missing_ok=True)
     if not options.photos.is_dir():
         raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
     if options.start_from is not None:
@@ -49,7 +51,8 @@ def plan_from(options: argparse.Namespace) -> TrainingPlan:
             raise BadUsage(one_line(error)) from error
     return TrainingPlan(
         photos=options.photos, out=options.out, minutes=options.minutes,
-        start_from=options.start_from, device=_device(options.device), seed=options.seed,
+        start_from=options.start_from, device=_device(options.device), compiled=options.compile,
+        seed=options.seed,
     )
 
 
@@ -83,6 +86,11 @@ def _show(report: TrainingReport, line: ProgressLine) -> None:
         line.clear()
         figures = ", ".join(f"{db:.2f} dB at noise {s}" for s, db in report.val_psnr.items())
         print(f"step {report.step}, {duration(report.seconds)}: {figures}", flush=True)
+        bands = ", ".join(f"{loss:.3f} at σ {band}" for band, loss in report.band_loss.items())
+        print(f"  loss {bands}", flush=True)
+    if report.trouble:
+        line.clear()
+        print(report.trouble, file=sys.stderr, flush=True)
     share = report.seconds / max(report.seconds + report.seconds_left, 1e-9)
     line.show(share, report.seconds_left, f"  step {report.step}  loss {report.loss:.4f}")
 

@@ -17,8 +17,8 @@ from gdp_desktop.image.photo import load_photo
 
 MIN_PHOTOS = 10
 # The coarse pass sees whole photos at 256 pixels, the fine pass sees them at full size: the prior
-# must know both.  Shares of the scales 1, 1/2, 1/4, 1/8.
-SCALE_SHARES = (0.45, 0.27, 0.18, 0.10)
+# must know both.  Shares of the scales 1, 1/2, 1/4, 1/8, 1/16.
+SCALE_SHARES = (0.43, 0.26, 0.17, 0.09, 0.05)
 
 
 @dataclass(frozen=True)

@@ -62,12 +62,18 @@ class TrainingPlan:
     validation_seconds: float = 600.0
     report_seconds: float = 10.0
     device: str = "cpu"
+    # Worth it on a GPU and on processors with bfloat16; costs a minute at the start.
+    compiled: bool = False
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class TrainingReport:
-    """Where a run stands; ``val_psnr`` maps σ (8-bit units) to dB when it was just measured."""
+    """Where a run stands; ``val_psnr`` maps σ (8-bit units) to dB when it was just measured.
+
+    ``band_loss`` is the v-prediction loss per band of noise levels; ``trouble`` is a sentence when
+    the last checkpoint could not be written: the one before it stays, and another try follows.
+    """
 
     step: int
     crops: int
@@ -78,6 +84,7 @@ class TrainingReport:
     learning_rate: float
     val_psnr: dict[int, float] | None = None
     skipped: tuple[str, ...] = ()
+    trouble: str | None = None
 
 
 def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
@@ -117,7 +124,7 @@ def _reports(
     started, earlier_seconds = time.monotonic(), state.seconds
     next_report, next_validation, next_checkpoint = 0.0, 0.0, plan.checkpoint_seconds
     recent = _RunningLoss()
-    finished = False
+    finished, trouble = False, None
     while not finished:
         elapsed = time.monotonic() - started
         state.seconds = earlier_seconds + elapsed
@@ -133,13 +140,20 @@ def _reports(
             report = TrainingReport(
                 state.step, state.crops, state.seconds,
                 max(0.0, 60 * plan.minutes - state.seconds),
-                recent.mean(), recent.by_band(), state.current_lr, psnr,
+                recent.mean(), recent.by_band(), state.current_lr, psnr, trouble=trouble,
             )
             state.history.append(_history_row(report))
             yield report
             recent, next_report = _RunningLoss(), elapsed + plan.report_seconds
         if elapsed >= next_checkpoint or finished:
-            state.save(plan.out, calibration)
+            trouble = None
+            try:
+                state.save(plan.out, calibration)
+            except PhotoError as error:
+                # Hours of learning are worth more than one checkpoint; room may be made meanwhile.
+                if finished:
+                    raise
+                trouble = str(error)
             next_checkpoint = elapsed + plan.checkpoint_seconds
 
 
@@ -171,6 +185,8 @@ class _TrainingState:
     def __init__(self, plan: TrainingPlan, network: UNet) -> None:
         self.plan = plan
         self.network = in_channels_last(network).to(plan.device).train()
+        # Shares the network's parameters.
+        self.velocity = torch.compile(self.network) if plan.compiled else self.network
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         weights, others = _weights_and_others(self.network)
         self.optimisers: tuple[torch.optim.Optimizer, ...] = (
@@ -226,7 +242,7 @@ class _TrainingState:
         eps = torch.randn_like(x0)
         x_t, v = alpha * x0 + spread * eps, alpha * eps - spread * x0
         with torch.autocast(device, torch.bfloat16, enabled=bfloat16_pays(device)):
-            predicted = self.network(x_t, log_sigma)
+            predicted = self.velocity(x_t, log_sigma)
         losses = F.mse_loss(predicted.float(), v, reduction="none").mean(dim=(1, 2, 3))
         # The logarithm counts a smooth sky as much as foliage and faint noise as much as strong:
         # it is the mean PSNR, where the plain mean would be about the hardest crops alone.

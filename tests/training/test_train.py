@@ -1,9 +1,12 @@
 """Training on a handful of tiny photos: crops, counters, files, and what happens when it fails."""
 
+import errno
 import json
 import math
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -105,7 +108,7 @@ def test_crops_of_large_photos_come_at_every_scale() -> None:
     steepness = (crops[:, 0, -1] - crops[:, 0, 0]).mean(dim=1) / 31
     scales = (steepness * 800 / 255).log2().round().int().tolist()
     shares = [scales.count(k) / 200 for k in range(4)]
-    assert sum(shares) == 1 and shares[0] > shares[1] > shares[3] > 0
+    assert sum(shares) == pytest.approx(1) and shares[0] > shares[1] > shares[3] > 0
 
 
 def test_same_seed_same_crops() -> None:
@@ -284,6 +287,64 @@ def test_a_failure_while_saving_leaves_the_last_good_files(
     )
     load_unet(plan.out)
     assert run(replace(plan, minutes=0.02))[-1].step > 0
+
+
+def test_a_full_disk_during_training_costs_one_checkpoint(
+    plan: TrainingPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run goes on, says so, and saves again when there is room."""
+    run(plan)
+    kept, really, fails = plan.out.read_bytes(), os.replace, [True]
+
+    def full(source, target) -> None:
+        if fails[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    longer = replace(plan, minutes=0.05, checkpoint_seconds=0.1, report_seconds=0.0)
+    told = []
+    for report in train(longer):
+        if report.trouble:
+            told.append(report.trouble)
+            assert plan.out.read_bytes() == kept
+            fails[0] = False
+    assert told and all("disk is full" in sentence for sentence in told)
+    assert plan.out.read_bytes() != kept
+    load_unet(plan.out)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from gdp_desktop.diffusion.unet import UNetConfig
+from gdp_desktop.training.train import TrainingPlan, train
+plan = TrainingPlan(Path(sys.argv[1]), Path(sys.argv[2]), 10.0, UNetConfig((8, 8), (1, 1), 16),
+                    batch=4, crop=16, checkpoint_seconds=0.2, report_seconds=0.0)
+for report in train(plan):
+    print(report.step, flush=True)
+"""
+
+
+def test_a_killed_training_loses_at_most_one_interval(plan: TrainingPlan) -> None:
+    command = [sys.executable, "-c", KILLED, str(plan.photos), str(plan.out)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, at_most(60):
+        steps_at_save = 0
+        for line in child.stdout:
+            if not steps_at_save and resume_path(plan.out).is_file():
+                steps_at_save = int(line)
+            if steps_at_save and int(line) > steps_at_save + 3:
+                child.kill()
+                break
+        child.wait()
+    load_unet(plan.out)
+    saved = json.loads(read_metadata(resume_path(plan.out))["training"])["step"]
+    assert saved >= steps_at_save - 1 > 0
+    resumed = train(replace(plan, minutes=10))
+    assert next(resumed).step > saved
+    resumed.close()
 
 
 def test_small_batches_still_learn(plan: TrainingPlan) -> None:
