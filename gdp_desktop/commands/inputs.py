@@ -56,6 +56,7 @@ class Targets:
     def __init__(self, inputs: Iterable[Path], folder: Path | None, overwrite: bool) -> None:
         self._folder, self._overwrite = folder, overwrite
         self._taken = {_identity(path) for path in inputs}
+        self._inputs = frozenset(self._taken)
 
     def claim(self, source: Path) -> Path:
         """Raises PhotoError if nothing can be written there, before the long work."""
@@ -71,9 +72,15 @@ class Targets:
         return target
 
     def _is_free(self, name: Path) -> bool:
-        if _identity(name) in self._taken:
+        if _identity(name) in self._taken or self._has_an_input_beside(name):
             return False
         return self._overwrite or not os.path.lexists(name)
+
+    def _has_an_input_beside(self, name: Path) -> bool:
+        """Whether a by-product of this result, as NAME.kernel.png, could be one of the inputs."""
+        beside = _identity(name.with_suffix("")) + "."
+        return any("." in path.removeprefix(beside) for path in self._inputs
+                   if path.startswith(beside))
 
 
 def _identity(path: Path) -> str:

@@ -8,6 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gdp_desktop.diffusion.linear import conjugate_gradients, linearised
+from gdp_desktop.diffusion.spectrum import Diagonal, Means, Spectrum
+from gdp_desktop.image.geometry import Size
+
+# Conjugate-gradient steps of what has no closed form.
+SOLVER_STEPS = 30
+# What y holds at 1/33 of its strength in x is lost in rounding (as in Kawar et al. 2022, 1-D blur).
+SMALLEST_SINGULAR = 0.03
+
 
 class Degradation(nn.Module):
     """y = D_φ(x), for x (N, 3, H, W) in [-1, 1]; differentiable in x.
@@ -17,6 +26,10 @@ class Degradation(nn.Module):
 
     ``pointwise`` says that each value of y depends on the same value of x alone, so that the
     guidance can be solved value by value.
+
+    The methods for linear problems also ask for what stands under ``linear``.  A linear degradation
+    says ``linear = True`` beside its ``forward``; if its singular values are known, ``spectrum``
+    returns them and the rest follows in closed form, otherwise by conjugate gradients.
     """
 
     pointwise = True
@@ -26,6 +39,68 @@ class Degradation(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""
         return x
+
+    @property
+    def linear(self) -> bool:
+        """Whether D(ax + bx') = aD(x) + bD(x').  A ``forward`` of one's own is not taken for linear
+        until its class says so."""
+        return self._is_identity
+
+    @property
+    def _is_identity(self) -> bool:
+        return type(self).forward is Degradation.forward
+
+    def spectrum(self, size: Size) -> Spectrum | None:
+        """The singular value decomposition of D for x of this size, or None if it has none that
+        is cheap.
+
+        For a blur it depends on how the photo goes on beyond its border: ``spectrum.Mirrored`` is
+        exact for a symmetric kernel and the half-sample mirror image, ``spectrum.Circular`` for any
+        kernel and a photo that wraps around.  An asymmetric kernel beside a mirror has none.
+        """
+        return Diagonal(torch.ones(1, 1, 1, 1)) if self._is_identity else None
+
+    def adjoint(self, residual: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Dᵀ residual, (N, 3, H, W); of a nonlinear D, the adjoint of its Jacobian at x.
+
+        ``x`` has the shape of the result; a linear D does not look at its values.
+        """
+        return linearised(self, x)[2](residual)
+
+    def pseudo_inverse(
+        self, y: torch.Tensor, smallest: float = SMALLEST_SINGULAR
+    ) -> torch.Tensor:
+        """D⁺ y of a linear D: the smallest x that explains y best.
+
+        Singular values below ``smallest`` count as 0.  Without a spectrum, conjugate gradients
+        stop after SOLVER_STEPS, which leaves out the smallest in its own way.
+        """
+        start = torch.zeros_like(self.initial(y))
+        spectrum = self.spectrum(Size(start.shape[-1], start.shape[-2]))
+        if spectrum is not None:
+            return spectrum.pseudo_inverse(y, smallest)
+        _, forward, adjoint = linearised(self, start)
+        return conjugate_gradients(
+            lambda direction: adjoint(forward(direction)), adjoint(y), torch.ones_like(start),
+            SOLVER_STEPS,
+        )
+
+    def prox(self, x0: torch.Tensor, y: torch.Tensor, rho: float) -> torch.Tensor:
+        """The minimum over x of ‖y - D(x)‖² + ρ·‖x - x0‖², rho > 0.
+
+        A nonlinear D is linearised at x0.
+        """
+        spectrum = self.spectrum(Size(x0.shape[-1], x0.shape[-2]))
+        if spectrum is not None:
+            return spectrum.prox(x0, y, rho)
+        predicted, forward, adjoint = linearised(self, x0)
+        diagonal = torch.full_like(x0, rho)
+        if self.pointwise:
+            diagonal = diagonal + forward(torch.ones_like(x0)).square()
+        return x0 + conjugate_gradients(
+            lambda direction: adjoint(forward(direction)) + rho * direction,
+            adjoint(y - predicted), diagonal, SOLVER_STEPS,
+        )
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         """A trivial restoration of y, the size of x: where sampling starts from."""
@@ -54,10 +129,6 @@ class Degradation(nn.Module):
         return {}
 
     def by_products(self) -> dict[str, torch.Tensor]:
-        """What is known of φ, as pictures to keep: (h, w), such as a blur kernel."""
-        return {}
-
-    def by_products(self) -> dict[str, torch.Tensor]:
         """What is known of φ and too much for a report, by name: a kernel, a map."""
         return {}
 
@@ -69,6 +140,7 @@ class BlockMean(Degradation):
     """
 
     pointwise = False
+    linear = True
 
     def __init__(self, factor: int) -> None:
         super().__init__()
@@ -76,6 +148,9 @@ class BlockMean(Degradation):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.avg_pool2d(x, self.factor)
+
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return Means(self.factor)
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return enlarged(y, self.factor)

@@ -24,7 +24,8 @@ PHOTO_SUFFIXES = frozenset(SUFFIX_FORMATS)
 
 RESULT_MARK = "-restored"
 
-_RESULT_STEM = re.compile(rf"{RESULT_MARK}(-\d+)?$", re.IGNORECASE)
+# NAME-restored, -restored-2, of another sample -restored-s3, and by-products -restored.hdr.
+_RESULT_STEM = re.compile(rf"{RESULT_MARK}(-s\d+)?(-\d+)?(\.\w+(-\d+)?)?$", re.IGNORECASE)
 _NAME_BYTES = 255
 _ROOM_FOR_NUMBER = len("-9999")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

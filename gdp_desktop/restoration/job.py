@@ -101,6 +101,8 @@ class Report:
     degradation: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     notes: tuple[str, ...] = ()
+    # Where what was found beside the photo was saved, by name.
+    by_products: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,10 +135,14 @@ class Preview:
 
 @dataclass(frozen=True)
 class Finished:
-    """The restored photo, with the source's ICC profile and camera data, and the report."""
+    """The restored photo, with the source's ICC profile and camera data, and the report.
+
+    ``by_products`` are float arrays as in ``image/by_products.py``, by name.
+    """
 
     photo: Photo
     report: Report
+    by_products: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 Event = Started | Progress | Preview | Finished

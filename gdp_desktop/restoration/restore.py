@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.image.by_products import by_product_path, save_by_product
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import PHOTO_SUFFIXES, free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
@@ -90,8 +91,10 @@ def restore(
 
     result = composed(photo, estimate.x0, mask, region, task.scale(values))
     output = _target(job)
+    found = by_products(problem, estimate.x0, region, task.scale(values))
     notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
-    yield Finished(result, Report(
+    beside, unsaved = saved_beside(output, found, job.overwrite)
+    report = Report(
         input=str(job.source),
         output=str(output) if output else None,
         status="done",
@@ -106,8 +109,10 @@ def restore(
         seed=job.recipe.seed,
         consistency=round(consistency(problem, estimate.x0), 3),
         degradation=problem.degradation.estimate(),
-        notes=photo.notes + notes,
-    ))
+        notes=loaded.notes + photo.notes + notes + unsaved,
+        by_products=beside,
+    )
+    yield Finished(result, report, found)
 
 
 def checked_steps(task: Task, method: Method, steps: int | None) -> int:
@@ -214,6 +219,37 @@ def consistency(problem: Problem, x0: torch.Tensor) -> float:
     """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
     with torch.no_grad():
         return float(((problem.degradation(x0) - problem.y) * 127.5).square().mean())
+
+
+def by_products(
+    problem: Problem, x0: torch.Tensor, region: Rect, scale: int
+) -> dict[str, np.ndarray]:
+    """What was found beside the photo: (h, w) as it is, pictures of x0 without their padding."""
+    height, width = region.height * scale, region.width * scale
+    with torch.no_grad():
+        learned = {k: v.squeeze().numpy() for k, v in problem.degradation.by_products().items()}
+        made = {
+            name: picture[0, :, :height, :width].permute(1, 2, 0).numpy()
+            for name, picture in problem.by_products(x0).items()
+        }
+    return learned | made
+
+
+def saved_beside(
+    output: Path | None, found: dict[str, np.ndarray], overwrite: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Where the by-products were saved, and why any could not be: the result is there already."""
+    if output is None:
+        return {}, ()
+    paths: dict[str, str] = {}
+    notes: list[str] = []
+    for name, array in found.items():
+        try:
+            path = by_product_path(output, name, array)
+            paths[name] = str(save_by_product(array, path, overwrite=overwrite))
+        except PhotoError as error:
+            notes.append(str(error))
+    return paths, tuple(notes)
 
 
 def whole(photo: Photo) -> Rect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ class Problem:
     coarse_steps: int | None = None
     # GDP's own constants, if it was published with this kind of problem.
     published: Published | None = None
+    # What else the result x0 can be made into: pictures (1, 3, H, W) in linear light, by name.
+    by_products: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] = lambda x0: {}
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ def test_folders_are_walked_in_order(tmp_path: Path) -> None:
 
 
 def test_our_own_results_are_passed_over(tmp_path: Path) -> None:
-    results = ["a-restored.jpg", "a-restored-2.png", "a-restored-13.tif", "a-RESTORED.JPG"]
+    results = ["a-restored.jpg", "a-restored-2.png", "a-restored-13.tif", "a-RESTORED.JPG",
+               "a-restored-s2.jpg", "a-restored-s2-3.jpg", "a-restored.kernel.png",
+               "a-restored-2.hdr.tif", "a-restored-s2.hdr-2.tif"]
     others = ["a-restored-old.jpg", "restored.jpg", "unrestored.jpg"]
     touch(tmp_path, *results, *others)
     assert names_in(tmp_path) == others
