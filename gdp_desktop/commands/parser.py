@@ -23,6 +23,7 @@ commands:
   methods   list the ways to sample, and their parameters
   priors    list the installed priors
   train     train a prior on your own photos
+  sample    let a prior make pictures by itself
   bench     measure how good the results are
 
 COMMAND --help explains each. A photo named like a command is opened as ./NAME.
@@ -160,6 +161,20 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         _add_device(kind)
 
 
+def _sample(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draws pictures from a prior alone, without any photo to guide it."
+    add = parser.add_argument
+    add("out", type=Path, metavar="SHEET.png")
+    add("--count", type=int, default=16, metavar="N", help="how many (default 16)")
+    add("--columns", type=int, default=4, metavar="N", help="of the sheet (default 4)")
+    add("--side", type=int, default=128, metavar="PIXELS", help="of a picture (default 128)")
+    add("--steps", type=int, default=250, metavar="N", help="of ancestral sampling (default 250)")
+    add("--seed", type=_seed, metavar="S", default=0)
+    add("--prior", default="", metavar="NAME_OR_PATH")
+    add("--overwrite", action="store_true", help="replace a sheet that is already there")
+    _add_device(parser)
+
+
 def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"),
                         help="where to compute (default: cuda if there is one)")
@@ -207,5 +222,6 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "methods": _list_of("ways to sample and their parameters"),
     "priors": _priors,
     "train": _train,
+    "sample": _sample,
     "bench": _bench,
 }

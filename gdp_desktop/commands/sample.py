@@ -1,0 +1,35 @@
+"""`sample`: pictures that a prior makes by itself."""
+
+from __future__ import annotations
+
+import argparse
+
+from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.progress import ProgressLine
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.image.errors import PhotoError, printable
+from gdp_desktop.image.photo import Photo, save_photo
+from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.sample_sheet import samples, sheet
+
+
+def run(options: argparse.Namespace) -> int:
+    if min(options.count, options.columns, options.steps, options.side) < 1:
+        raise BadUsage("Counts cannot be below 1; see sample --help.")
+    try:
+        loaded = load_prior(options.prior, options.device or "auto")
+        prior = loaded.prior
+        side = -(-options.side // prior.stride) * prior.stride
+        pictures = []
+        with ProgressLine(f"Sampling {loaded.name}") as line:
+            for picture in samples(prior, options.count, side, options.steps, options.seed):
+                pictures.append(picture)
+                line.show(len(pictures) / options.count, None)
+        page = Photo(sheet(pictures, min(options.columns, options.count)))
+        save_photo(page, options.out, overwrite=options.overwrite)
+    except (PhotoError, CheckpointError) as error:
+        raise Refused(one_line(error)) from error
+    except ValueError as error:
+        raise BadUsage(f"{options.steps} steps cannot be; {error}") from error
+    print(printable(options.out))
+    return 0
