@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from gdp_desktop.diffusion.prior import Denoised, Prior
 from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.diffusion.strips import ALIGNMENT
 from gdp_desktop.image.geometry import Rect, Size
 
 
@@ -74,6 +76,47 @@ class Tiler:
 WindowDone = Callable[[], None]
 
 
+class Strip(NamedTuple):
+    """The prior's answer for whole rows of a photo: x0 (N, 3, rows, W), and the log-variance of the
+    same shape or, fixed, (1, 1, 1, 1)."""
+
+    top: int
+    x0: torch.Tensor
+    log_variance: torch.Tensor
+
+
+class _Sums(NamedTuple):
+    """Weighted answers (N, C, rows, W) from row ``top`` on, and the sum of the weights."""
+
+    top: int
+    answer: torch.Tensor
+    coverage: torch.Tensor
+
+    @property
+    def bottom(self) -> int:
+        return self.top + len(self.coverage)
+
+    def plus(self, later: _Sums) -> _Sums:
+        """With the windows further down; rows above ``top`` have no weight in them."""
+        rows = later.bottom - self.top
+        answer = later.answer.new_zeros(*later.answer.shape[:2], rows, later.answer.shape[-1])
+        coverage = later.coverage.new_zeros(rows, later.coverage.shape[-1])
+        for part in (self, later):
+            first = max(self.top, part.top)
+            there = slice(first - self.top, part.bottom - self.top)
+            answer[..., there, :] += part.answer[..., first - part.top :, :]
+            coverage[there] += part.coverage[first - part.top :]
+        return _Sums(self.top, answer, coverage)
+
+    def cut(self, row: int) -> tuple[_Sums, _Sums]:
+        """The rows before ``row``, and those from it on."""
+        count = row - self.top
+        return (
+            _Sums(self.top, self.answer[..., :count, :], self.coverage[:count]),
+            _Sums(row, self.answer[..., count:, :], self.coverage[count:]),
+        )
+
+
 class TiledPrior:
     """A prior for photos of any size: the windows of a step are independent given x_t, so they
     run in batches, and the fused answer does not depend on the batch size.
@@ -93,40 +136,67 @@ class TiledPrior:
         self.stride, self.window, self.halo = prior.stride, prior.window, prior.halo
 
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        size = Size(x_t.shape[-1], x_t.shape[-2])
-        windows = self.tiler.windows(size)
-        if len(windows) == 1:
-            denoised = self.prior(x_t, i)
-            self.window_done()
-            return denoised
-
-        x0, coverage = torch.zeros_like(x_t), x_t.new_zeros(size.height, size.width)
-        log_variance: torch.Tensor | None = None
-        for window, part in self._evaluate(x_t, i, windows):
-            weights = self.tiler.weights(window, size).to(x_t)
-            coverage[window.slices] += weights
-            x0[(..., *window.slices)] += weights * part.x0
-            if part.log_variance.shape[-1] > 1:
-                if log_variance is None:
-                    log_variance = torch.zeros_like(x_t)
-                log_variance[(..., *window.slices)] += weights * part.log_variance
-            else:
-                log_variance = part.log_variance
-        x0 /= coverage
-        if log_variance is None:
-            raise ValueError("A photo without pixels has no windows.")
+        strips = list(self.strips(x_t, i))
+        x0 = torch.cat([strip.x0 for strip in strips], dim=-2)
+        log_variance = strips[0].log_variance
         if log_variance.shape[-1] > 1:
-            log_variance /= coverage
+            log_variance = torch.cat([strip.log_variance for strip in strips], dim=-2)
         # The posterior mean is linear in x0, so fusing x0 fuses the mean.
         return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance)
 
+    def strips(self, x_t: torch.Tensor, i: int) -> Iterator[Strip]:
+        """The answer from top to bottom, as soon as the windows over each strip of rows are done.
+
+        The rows of x_t that a strip covers may be overwritten once it is there: what the windows
+        further down need of them has been copied.
+        """
+        size = Size(x_t.shape[-1], x_t.shape[-2])
+        tops = self.tiler.starts(size.height)
+        tall = min(self.tiler.window, size.height)
+        band = x_t[..., :tall, :].clone() if len(tops) > 1 else x_t
+        begun: _Sums | None = None
+        for number, top in enumerate(tops):
+            sums, fixed = self._band(band, i, top, size)
+            begun = sums if begun is None else begun.plus(sums)
+            end = size.height
+            if number + 1 < len(tops):
+                following = tops[number + 1]
+                end = (following + self.tiler.halo) // ALIGNMENT * ALIGNMENT
+                fresh = x_t[..., top + tall : following + tall, :]
+                band = torch.cat([band[..., following - top :, :], fresh], dim=-2)
+            if end > begun.top:
+                ready, begun = begun.cut(end)
+                answer = ready.answer / ready.coverage
+                log_variance = answer[:, 3:] if fixed is None else fixed
+                yield Strip(ready.top, answer[:, :3], log_variance)
+
+    def _band(
+        self, band: torch.Tensor, i: int, top: int, size: Size
+    ) -> tuple[_Sums, torch.Tensor | None]:
+        """All windows of one row of windows: weighted sums, and the log-variance if it is fixed."""
+        windows = [window for window in self.tiler.windows(size) if window.y == top]
+        answer, coverage = None, band.new_zeros(band.shape[-2:])
+        fixed = None
+        for window, part in self._evaluate(band, i, windows):
+            weights = self.tiler.weights(window, size).to(band)
+            fixed = part.log_variance if part.log_variance.shape[-1] == 1 else None
+            found = part.x0 if fixed is not None else torch.cat([part.x0, part.log_variance], 1)
+            if answer is None:
+                answer = band.new_zeros(len(band), found.shape[1], *band.shape[-2:])
+            columns = slice(window.x, window.right)
+            coverage[:, columns] += weights
+            answer[..., columns] += weights * found
+        if answer is None:
+            raise ValueError("A photo without pixels has no windows.")
+        return _Sums(top, answer, coverage), fixed
+
     def _evaluate(
-        self, x_t: torch.Tensor, i: int, windows: list[Rect]
+        self, band: torch.Tensor, i: int, windows: list[Rect]
     ) -> Iterator[tuple[Rect, Denoised]]:
-        photos = len(x_t)
+        photos = len(band)
         for first in range(0, len(windows), self.batch):
             chunk = windows[first : first + self.batch]
-            stacked = torch.cat([x_t[(..., *window.slices)] for window in chunk])
+            stacked = torch.cat([band[..., window.x : window.right] for window in chunk])
             denoised = self.prior(stacked, i)
             for k, window in enumerate(chunk):
                 rows = slice(k * photos, (k + 1) * photos)
