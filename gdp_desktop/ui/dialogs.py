@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -25,6 +25,17 @@ def ask_photos(parent: QWidget, title: str, folder: Path, then: Then, *, several
     dialog.open()
 
 
+def ask_file(
+    parent: QWidget, title: str, folder: Path | None, then: Then, suffixes: Sequence[str]
+) -> None:
+    """Without a folder it begins where the last dialog ended."""
+    dialog = _dialog(parent, f"Choose “{title}”", folder, then)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    kinds = " ".join(f"*{suffix}" for suffix in sorted(suffixes))
+    dialog.setNameFilters([f"{title} ({kinds})", EVERYTHING])
+    dialog.open()
+
+
 def ask_folder(parent: QWidget, title: str, folder: Path, then: Then) -> None:
     dialog = _dialog(parent, title, folder, then)
     dialog.setFileMode(QFileDialog.FileMode.Directory)
@@ -41,8 +52,8 @@ def ask_target(parent: QWidget, title: str, proposal: Path, then: Then, filters:
     dialog.open()
 
 
-def _dialog(parent: QWidget, title: str, folder: Path, then: Then) -> QFileDialog:
-    dialog = QFileDialog(parent, title, str(folder))
+def _dialog(parent: QWidget, title: str, folder: Path | None, then: Then) -> QFileDialog:
+    dialog = QFileDialog(parent, title, str(folder) if folder else "")
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.filesSelected.connect(lambda names: then([Path(name) for name in names]))
     return dialog

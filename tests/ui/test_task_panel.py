@@ -1,18 +1,36 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSlider
+from drops import drop, enter
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QSlider,
+    QToolButton,
+)
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.methods import METHODS
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.tasks import TASKS
-from gdp_desktop.tasks.task import Param, Task
+from gdp_desktop.tasks.param import FileParam, Option, Param, Setting, visible
+from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.main_window import MainWindow
-from gdp_desktop.ui.panels.choice_row import ChoiceRow, row_for
+from gdp_desktop.ui.panels.file_row import FileRow
+from gdp_desktop.ui.panels.param_page import ParamPage, Row, row_for
 from gdp_desktop.ui.panels.slider_row import ResetLabel, SliderRow
 from gdp_desktop.ui.panels.task_panel import TaskPanel
 
-PARAMS = [param for task in TASKS.values() for param in task.params]
+KIND = Option("kind", "Kind", "focus", (("focus", "Out of focus"), ("motion", "Motion")))
+ANGLE = Param("angle", "Angle", 0, -90, 90, 1, "°", only_if=("kind", "motion"))
+KERNEL = FileParam("kernel", "Kernel", (".png",), "The blur of one point of light.")
+OWNERS = {**TASKS, **METHODS}
+# One of each kind, whatever the tasks and methods happen to have.
+SETTINGS = [KIND, ANGLE, KERNEL] + [s for owner in OWNERS.values() for s in owner.params]
+all_settings = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 
 
 @pytest.fixture
@@ -30,28 +48,72 @@ def test_untouched_widgets_give_the_defaults(panel: TaskPanel, task: Task) -> No
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_a_recipe_comes_back_as_it_went_in(panel: TaskPanel, task: Task) -> None:
-    params = {param.key: other_value(param) for param in task.params}
+    params = {setting.key: other_value(setting) for setting in task.params}
     recipe = Recipe(task.id, params, steps=7, seed=2**31 - 1, prior="other", device="cpu")
     panel.set_recipe(recipe)
     assert panel.recipe() == recipe
-    assert task.values(recipe.params) == params
 
 
-@pytest.mark.parametrize("param", PARAMS, ids=lambda param: param.key)
-def test_whatever_the_widgets_say_is_allowed(qtbot: QtBot, param: Param) -> None:
-    row = row_for(param)
-    qtbot.addWidget(row)
+@all_settings
+def test_whatever_the_widgets_say_is_allowed(qtbot: QtBot, setting: Setting) -> None:
+    row = shown(qtbot, setting)
+    assert row.value == setting.default
     for value in chosen_by_hand(row):
-        assert param.check(value) == value
+        assert setting.check(value) == value
 
 
-@pytest.mark.parametrize("param", PARAMS, ids=lambda param: param.key)
-def test_double_clicking_the_name_resets(qtbot: QtBot, param: Param) -> None:
-    row = row_for(param)
-    qtbot.addWidget(row)
-    row.set_value(other_value(param))
+@all_settings
+def test_a_value_that_is_set_is_the_value(qtbot: QtBot, setting: Setting) -> None:
+    row = shown(qtbot, setting)
+    with qtbot.waitSignal(row.changed):
+        row.set_value(other_value(setting))
+    assert row.value == other_value(setting)
+
+
+@all_settings
+def test_double_clicking_the_name_resets(qtbot: QtBot, setting: Setting) -> None:
+    row = shown(qtbot, setting)
+    row.set_value(other_value(setting))
     row.findChild(ResetLabel).reset_asked.emit()
-    assert row.value == param.default
+    assert row.value == setting.default
+
+
+@pytest.mark.parametrize("owner", OWNERS.values(), ids=OWNERS)
+def test_a_page_has_every_setting_and_shows_those_that_matter(
+    qtbot: QtBot, owner: Task
+) -> None:
+    page = ParamPage(owner.params)
+    qtbot.addWidget(page)
+    assert page.values == owner.values({})
+    for setting in owner.params:
+        for value in every_value(setting):
+            page.row(setting.key).set_value(value)
+            for other in owner.params:
+                is_shown = not page.row(other.key).isHidden()
+                assert is_shown == visible(other, page.values), other.key
+
+
+def test_a_row_that_does_not_matter_is_hidden_and_keeps_its_value(qtbot: QtBot) -> None:
+    page = ParamPage((KIND, ANGLE))
+    qtbot.addWidget(page)
+    page.set_values({"kind": "motion", "angle": 30})
+    assert not page.row("angle").isHidden()
+    page.set_values({"kind": "focus", "angle": 30})
+    assert page.row("angle").isHidden() and page.values["angle"] == 30
+
+
+def test_a_file_can_be_dropped_and_taken_away(qtbot: QtBot, tmp_path: Path) -> None:
+    row = shown(qtbot, KERNEL)
+    drop(row, tmp_path / "kernel.png")
+    assert row.value == str(tmp_path / "kernel.png")
+    row.findChild(QToolButton).click()
+    assert row.value == ""
+
+
+def test_a_file_of_another_kind_is_left_to_the_window(qtbot: QtBot, tmp_path: Path) -> None:
+    row = shown(qtbot, KERNEL)
+    assert not enter(row, tmp_path / "kernel.txt").isAccepted()
+    assert not enter(row, tmp_path / "a.png", tmp_path / "b.png").isAccepted()
 
 
 def test_auto_is_a_checkbox_that_remembers_the_number(qtbot: QtBot) -> None:
@@ -85,14 +147,33 @@ def test_values_stay_while_another_task_is_looked_at(panel: TaskPanel) -> None:
     assert panel.recipe().params["exposure"] == 0.6
 
 
-def other_value(param: Param) -> float:
-    if param.choices:
-        return next(choice for choice in param.choices if choice != param.default)
-    return param.maximum if param.default != param.maximum else param.minimum
+def shown(qtbot: QtBot, setting: Setting) -> Row:
+    row = row_for(setting)
+    qtbot.addWidget(row)
+    return row
 
 
-def chosen_by_hand(row: SliderRow | ChoiceRow) -> list[float]:
+def every_value(setting: Setting) -> list[float | str]:
+    if isinstance(setting, Option):
+        return [choice for choice, _ in setting.choices]
+    return [setting.default, other_value(setting)]
+
+
+def other_value(setting: Setting) -> float | str:
+    """One that is allowed and not the default."""
+    if isinstance(setting, FileParam):
+        return str(Path(__file__).with_suffix(setting.suffixes[0]))
+    if isinstance(setting, Option):
+        return next(choice for choice, _ in setting.choices if choice != setting.default)
+    if setting.choices:
+        return next(choice for choice in setting.choices if choice != setting.default)
+    return setting.maximum if setting.default != setting.maximum else setting.minimum
+
+
+def chosen_by_hand(row: Row) -> list[float | str]:
     values = []
+    if isinstance(row, FileRow):
+        return values
     if box := row.findChild(QComboBox):
         for index in range(box.count()):
             box.setCurrentIndex(index)

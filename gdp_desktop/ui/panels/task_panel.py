@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
@@ -15,45 +13,17 @@ from PySide6.QtWidgets import (
 )
 
 from gdp_desktop.restoration.job import Recipe
-from gdp_desktop.tasks.task import Param, Task
+from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.panels.advanced_group import AdvancedGroup
-from gdp_desktop.ui.panels.choice_row import row_for
 from gdp_desktop.ui.panels.fold import Fold
 from gdp_desktop.ui.panels.mask_group import MaskGroup
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
+from gdp_desktop.ui.panels.param_page import ParamPage
 from gdp_desktop.ui.panels.run_bar import RunBar
 from gdp_desktop.ui.panels.slider_row import guard_wheel
 
 WIDTH = 300
 CHOICE_HEIGHT = 28
-
-
-class ParamPage(QWidget):
-    """A row for each parameter of a task; the values stay while another task is shown."""
-
-    changed = Signal()
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        self._rows = {p.key: row_for(p) for p in task.params if isinstance(p, Param)}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
-        for row in self._rows.values():
-            column.addWidget(row)
-            row.changed.connect(self.changed)
-
-    @property
-    def values(self) -> dict[str, float]:
-        return {key: row.value for key, row in self._rows.items()}
-
-    def set_values(self, values: Mapping[str, float]) -> None:
-        """What is not given goes back to its default."""
-        for key, row in self._rows.items():
-            if key in values:
-                row.set_value(values[key])
-            else:
-                row.reset()
 
 
 class TaskPanel(Panel):
@@ -69,7 +39,7 @@ class TaskPanel(Panel):
         self._workbench = around.workbench
         self._choice = QComboBox()
         self._help = QLabel(wordWrap=True, objectName="help")
-        self._pages = {task.id: ParamPage(task) for task in around.tasks.values()}
+        self._pages = {task.id: ParamPage(task.params) for task in around.tasks.values()}
         self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=False)
         self._advanced = AdvancedGroup(around.priors)
         self._run_bar = RunBar()

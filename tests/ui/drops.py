@@ -1,0 +1,32 @@
+"""Files dragged onto a widget and let go there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+HOW = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+
+
+def enter(target: QWidget, *paths: Path) -> QDragEnterEvent:
+    data = files(*paths)  # an event does not keep it alive
+    event = QDragEnterEvent(QPoint(9, 9), Qt.DropAction.CopyAction, data, *HOW)
+    event.ignore()
+    QApplication.sendEvent(target, event)
+    return event
+
+
+def drop(target: QWidget, *paths: Path) -> None:
+    assert enter(target, *paths).isAccepted()
+    data = files(*paths)
+    event = QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, *HOW)
+    QApplication.sendEvent(target, event)
+
+
+def files(*paths: Path) -> QMimeData:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    return data
