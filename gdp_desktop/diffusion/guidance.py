@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.func import jvp, vjp
 
 from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, linearised
 from gdp_desktop.diffusion.quality import QualityTerm
 
 # Below half a grey level a photo says nothing: quantisation alone is ±0.5 of 255.
@@ -102,9 +102,6 @@ class Guidance:
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
 
 
-Linear = Callable[[torch.Tensor], torch.Tensor]
-
-
 @dataclass(frozen=True)
 class _Linearised:
     """D around x0: y - D(x0), the Jacobian J and its adjoint Jᵀ as functions."""
@@ -118,45 +115,7 @@ class _Linearised:
 
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     degradation = measurement.degradation
-    with torch.enable_grad():
-        predicted, pull_back = vjp(degradation, x0)[:2]
-
-    def forward(direction: torch.Tensor) -> torch.Tensor:
-        return jvp(degradation, (x0,), (direction,))[1].detach()
-
-    def adjoint(residual: torch.Tensor) -> torch.Tensor:
-        return pull_back(residual)[0].detach()
-
+    predicted, forward, adjoint = linearised(degradation, x0)
     return _Linearised(
-        (measurement.y - predicted).detach(), forward, adjoint, measurement.precision,
-        degradation.pointwise,
+        measurement.y - predicted, forward, adjoint, measurement.precision, degradation.pointwise
     )
-
-
-def conjugate_gradients(
-    curvature: Linear, pull: torch.Tensor, diagonal: torch.Tensor, steps: int
-) -> torch.Tensor:
-    """An approximate solution d of curvature(d) = pull, starting from 0.
-
-    ``diagonal`` approximates the curvature value by value (Jacobi preconditioner); where it is
-    exact one step is enough.  Stops early when the remaining gradient is negligible.
-    """
-    solution, gradient = torch.zeros_like(pull), pull
-    scaled = gradient / diagonal
-    direction = scaled
-    energy = first = _dot(gradient, scaled)
-    for _ in range(steps):
-        if energy <= 1e-8 * first or energy == 0:
-            break
-        bent = curvature(direction)
-        step = energy / _dot(direction, bent)
-        solution = solution + step * direction
-        gradient = gradient - step * bent
-        scaled = gradient / diagonal
-        previous, energy = energy, _dot(gradient, scaled)
-        direction = scaled + energy / previous * direction
-    return solution
-
-
-def _dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float((a * b).sum(dtype=torch.float64))

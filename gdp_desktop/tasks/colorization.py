@@ -6,6 +6,8 @@ import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quality import color_constancy_loss
+from gdp_desktop.diffusion.spectrum import Means, Spectrum
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -17,9 +19,13 @@ class Grey(Degradation):
     """(R + G + B) / 3, as one channel."""
 
     pointwise = False
+    linear = True
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean(dim=1, keepdim=True)
+
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return Means(over_channels=True)
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return y.expand(-1, 3, -1, -1)
