@@ -6,18 +6,18 @@ import faulthandler
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
+from gdp_desktop.methods import METHODS
 from gdp_desktop.restoration.priors import list_priors
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
-from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.screen import drop_cv2_qt_paths, has_display
 from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
 from gdp_desktop.ui.theme import apply_theme
@@ -41,7 +41,8 @@ def run(files: list[Path]) -> int:
     QCoreApplication.setApplicationName(APPLICATION)
     app = QApplication(sys.argv[:1])
     apply_theme(app)
-    program = Program(restore, TASKS, [prior.name for prior in list_priors()])
+    priors = [prior.name for prior in list_priors()]
+    program = Program(restore, Repertoire(TASKS, METHODS, priors))
     sys.excepthook = program.mishaps.report
     # Python hears Ctrl-C only when Qt lets it run.
     heartbeat = QTimer(app, interval=HEARTBEAT)
@@ -79,13 +80,11 @@ class Mishaps(QObject):
 class Program:
     """All long-lived objects, made in the order in which they need each other."""
 
-    def __init__(
-        self, restore: Restore, tasks: Mapping[str, Task], priors: Sequence[str]
-    ) -> None:
+    def __init__(self, restore: Restore, repertoire: Repertoire) -> None:
         self.runner = Runner(restore)
         self.loader = Loader()
         self.queue = JobQueue(self.runner)
-        self.window = MainWindow(self.queue, self.loader, tasks, priors, Settings())
+        self.window = MainWindow(self.queue, self.loader, repertoire, Settings())
         self.mishaps = Mishaps()
         self.mishaps.happened.connect(self.window.message_bar.warn)
 

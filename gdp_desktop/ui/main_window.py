@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +20,6 @@ from PySide6.QtWidgets import (
 )
 
 from gdp_desktop.image.photo import Photo
-from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
@@ -34,6 +32,7 @@ from gdp_desktop.ui.panels import PANELS
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.settings import STATE_VERSION, Settings
 from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
 from gdp_desktop.ui.status_line import StatusLine
@@ -55,16 +54,15 @@ class MainWindow(QMainWindow):
         self,
         queue: JobQueue,
         loader: Loader,
-        tasks: Mapping[str, Task],
-        priors: Sequence[str],
+        repertoire: Repertoire,
         settings: Settings,
     ) -> None:
         super().__init__()
         self._settings = settings
-        self._tasks = tasks
+        self._repertoire = repertoire
         self.document = Document(self)
         self.queue = queue
-        self.workbench = Workbench(self.document, queue, loader, tasks, self)
+        self.workbench = Workbench(self.document, queue, loader, repertoire, self)
         self.brush = MaskBrush(self.document, self)
         self.brush.set_hardness(settings.brush_hardness)
         self.canvas = Canvas(self.document, self.brush)
@@ -77,7 +75,7 @@ class MainWindow(QMainWindow):
         self._docks: dict[type[Panel], QDockWidget] = {}
         self.actions_by_id = build(self, self._receivers()) | self._undo_actions()
         self._lay_out()
-        self._add_panels(priors)
+        self._add_panels()
         self._fill_bars()
         self._listen()
         self._restore_layout()
@@ -127,9 +125,9 @@ class MainWindow(QMainWindow):
             action.setObjectName(name)
         return {"undo": undo, "redo": redo}
 
-    def _add_panels(self, priors: Sequence[str]) -> None:
+    def _add_panels(self) -> None:
         around = Surroundings(
-            self.document, self.queue, self.workbench, self.brush, self._tasks, priors,
+            self.document, self.queue, self.workbench, self.brush, self._repertoire,
             self.actions_by_id,
         )
         for kind in PANELS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gdp_desktop.restoration.job import Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.document import Document
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.worker.loader import Found, Loader, Opened, Prepared, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
@@ -37,13 +38,13 @@ class Workbench(QObject):
         document: Document,
         queue: JobQueue,
         loader: Loader,
-        tasks: Mapping[str, Task],
+        repertoire: Repertoire,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._document, self._queue, self._loader = document, queue, loader
-        self._tasks = tasks
-        self._recipe = Recipe(next(iter(tasks)))
+        self._repertoire = repertoire
+        self._recipe = Recipe(next(iter(repertoire.tasks)))
         self._job: Job | None = None
         self._awaited: Photo | None = None
         loader.opened.connect(self._on_opened)
@@ -73,7 +74,7 @@ class Workbench(QObject):
 
     @property
     def task(self) -> Task:
-        return self._tasks[self._recipe.task]
+        return self._repertoire.task(self._recipe)
 
     def take(self, paths: Iterable[Path]) -> None:
         """One photo is opened; several, or a folder, go to the queue."""
@@ -91,7 +92,6 @@ class Workbench(QObject):
         """Photos and the photos in folders wait in the queue, with the recipe of now."""
         self._loader.find(paths)
 
-
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the recipe and mask of now."""
         mask = self._mask_for_queue()
@@ -102,7 +102,7 @@ class Workbench(QObject):
         if self._document.path is None or self._job is not None:
             return
         mask = self._mask_to_give()
-        if mask is None and self.task.needs_mask:
+        if mask is None and self.task.must_be_painted(self.task.values(self._recipe.params)):
             self.warned.emit("Paint over what is to be replaced first, with the brush (B).")
             return
         self._job = Job(self._document.path, self._recipe, mask)

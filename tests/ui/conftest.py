@@ -10,19 +10,30 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
+from gdp_desktop.methods import METHODS
+from gdp_desktop.methods.method import Method
 from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.theme import apply_theme
 
 if TYPE_CHECKING:
     from conftest import FakeEngine, MakePhoto
+
+# An expert method with settings is always among them.
+SLOW = Method(
+    "slow", "Slow", "Takes its time.", METHODS["adaptive"].solver, default_steps=33, expert=True,
+    params=(Param("care", "Care", 0.5, 0, 1),), order=999,
+)
+REPERTOIRE = Repertoire(TASKS, {**METHODS, SLOW.id: SLOW}, ["photo-small", "other"])
 
 OpenPhoto = Callable[..., Path]
 
 
 @pytest.fixture
 def program(qtbot: QtBot, engine: FakeEngine) -> Iterator[Program]:
-    program = Program(engine, TASKS, ["photo-small", "other"])
+    program = Program(engine, REPERTOIRE)
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)
     program.window.show()

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QSlider,
     QToolButton,
+    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -49,9 +50,12 @@ def test_untouched_widgets_give_the_defaults(panel: TaskPanel, task: Task) -> No
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_a_recipe_comes_back_as_it_went_in(panel: TaskPanel, task: Task) -> None:
     params = {setting.key: other_value(setting) for setting in task.params}
-    recipe = Recipe(task.id, params, steps=7, seed=2**31 - 1, prior="other", device="cpu")
+    recipe = Recipe(task.id, params, "slow", {"care": 0.25}, steps=7, seed=2**31 - 1,
+                    prior="other", device="cpu")
     panel.set_recipe(recipe)
     assert panel.recipe() == recipe
+    panel.set_recipe(Recipe(task.id, params))
+    assert panel.recipe() == Recipe(task.id, params)
 
 
 @all_settings
@@ -157,6 +161,34 @@ def every_value(setting: Setting) -> list[float | str]:
     if isinstance(setting, Option):
         return [choice for choice, _ in setting.choices]
     return [setting.default, other_value(setting)]
+
+
+def advanced(panel: TaskPanel, name: str) -> QWidget:
+    return next(w for w in panel.findChildren(QWidget) if w.accessibleName() == name)
+
+
+def test_methods_are_offered_with_their_help_and_settings(panel: TaskPanel) -> None:
+    box = advanced(panel, "Method")
+    titles = [box.itemText(index) for index in range(box.count())]
+    assert titles[0].startswith("Automatic (") and "Slow (expert)" in titles
+    box.setCurrentIndex(titles.index("Slow (expert)"))
+    assert box.toolTip() == "Takes its time."
+    recipe = panel.recipe()
+    assert (recipe.method, recipe.method_params, recipe.steps) == ("slow", {"care": 0.5}, None)
+    assert not advanced(panel, "Care").isHidden()
+
+
+def test_steps_go_by_the_method_and_else_by_the_task(panel: TaskPanel) -> None:
+    steps, task = advanced(panel, "Steps"), next(iter(TASKS.values()))
+    panel.set_recipe(Recipe(task.id))
+    own = METHODS[task.default_method].default_steps or task.default_steps
+    assert steps.value() == own
+    panel.set_recipe(Recipe(task.id, method="slow"))
+    assert steps.value() == 33 and panel.recipe().steps is None
+    steps.setValue(5)
+    assert panel.recipe().steps == 5
+    panel.set_recipe(Recipe(task.id))
+    assert steps.value() == own
 
 
 def other_value(setting: Setting) -> float | str:

@@ -1,9 +1,9 @@
-"""What hardly anybody needs to change: steps, variation, prior, device."""
+"""What hardly anybody needs to change: method, steps, variation, prior, device."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from typing import Any
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import (
@@ -16,7 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.tasks.task import Task
+from gdp_desktop.ui.panels.method_choice import MethodChoice
 from gdp_desktop.ui.panels.slider_row import guard_wheel
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.theme import icon
 
 MAX_STEPS = 1000
@@ -25,55 +29,77 @@ DEVICES = (("Automatic", "auto"), ("Processor", "cpu"), ("Graphics card", "cuda"
 
 
 class AdvancedGroup(QWidget):
+    """The part of a recipe that is not the task's."""
+
     changed = Signal()
 
-    def __init__(self, priors: Sequence[str]) -> None:
+    def __init__(self, repertoire: Repertoire) -> None:
         super().__init__()
-        self._default_steps = 1
+        self._repertoire = repertoire
+        self._task = next(iter(repertoire.tasks.values()))
+        self._method = MethodChoice(repertoire.methods)
         self._steps = QSpinBox(minimum=1, maximum=MAX_STEPS)
         self._seed = QSpinBox(minimum=0, maximum=MAX_SEED)
         self._prior = QComboBox()
         self._device = QComboBox()
-        for name in priors:
+        for name in repertoire.priors:
             self._prior.addItem(name, name)
         for title, device in DEVICES:
             self._device.addItem(title, device)
         self._lay_out()
+        self._method.box.currentIndexChanged.connect(self._reset_steps)
+        self._method.changed.connect(self.changed)
         self._steps.valueChanged.connect(self.changed)
         self._seed.valueChanged.connect(self.changed)
         self._prior.currentIndexChanged.connect(self.changed)
         self._device.currentIndexChanged.connect(self.changed)
 
+    def set_task(self, task: Task) -> None:
+        """Steps, and what an automatic method means, go by the task."""
+        self._task = task
+        self._method.set_task(task)
+        self._reset_steps()
+
+    @property
+    def method(self) -> str:
+        return self._method.method
+
+    @property
+    def method_params(self) -> dict[str, Any]:
+        return self._method.values
+
     @property
     def steps(self) -> int | None:
-        """None for as many as the task takes by itself."""
+        """None for as many as the method or the task takes by itself."""
         return None if self._steps.value() == self._default_steps else self._steps.value()
 
-    def set_steps(self, steps: int | None, default: int) -> None:
-        self._default_steps = default
-        self._steps.setValue(steps or default)
+    def set_recipe(self, recipe: Recipe) -> None:
+        """All but the task, which is set before."""
+        self._method.set_method(recipe.method, recipe.method_params)
+        self._steps.setValue(recipe.steps or self._default_steps)
+        self._seed.setValue(recipe.seed)
+        self._prior.setCurrentIndex(max(0, self._prior.findData(recipe.prior)))
+        self._device.setCurrentIndex(max(0, self._device.findData(recipe.device)))
+
+    @property
+    def _default_steps(self) -> int:
+        return self._repertoire.default_steps(Recipe(self._task.id, method=self.method))
+
+    def _reset_steps(self) -> None:
+        self._steps.setValue(self._default_steps)
 
     @property
     def seed(self) -> int:
         return self._seed.value()
-
-    def set_seed(self, seed: int) -> None:
-        self._seed.setValue(seed)
 
     @property
     def prior(self) -> str:
         """The first in the list is the default."""
         return self._prior.currentData() if self._prior.currentIndex() > 0 else ""
 
-    def set_prior(self, prior: str) -> None:
-        self._prior.setCurrentIndex(max(0, self._prior.findData(prior)))
-
     @property
     def device(self) -> str:
         return self._device.currentData()
-
-    def set_device(self, device: str) -> None:
-        self._device.setCurrentIndex(max(0, self._device.findData(device)))
 
     def throw_dice(self) -> None:
         self._seed.setValue(secrets.randbelow(MAX_SEED))
@@ -85,6 +111,8 @@ class AdvancedGroup(QWidget):
         seed = QHBoxLayout()
         seed.addWidget(self._seed, 1)
         seed.addWidget(self._dice())
+        form.addRow(_label(self._method.box, "Method"), self._method.box)
+        form.addRow(self._method)
         form.addRow(_label(self._steps, "Steps", "More steps take longer and find more detail."),
                     self._steps)
         form.addRow(_label(self._seed, "Seed",
@@ -102,9 +130,9 @@ class AdvancedGroup(QWidget):
         return dice
 
 
-def _label(field: QWidget, name: str, help_text: str) -> QLabel:
+def _label(field: QWidget, name: str, help_text: str = "") -> QLabel:
     label = QLabel(name, toolTip=help_text)
     field.setAccessibleName(name)
-    field.setToolTip(help_text)
+    field.setToolTip(help_text or field.toolTip())
     guard_wheel(field)
     return label

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.mask_brush import MaskBrush
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.workbench import Workbench
 from gdp_desktop.worker.queue import JobQueue
 
@@ -25,8 +25,7 @@ class Surroundings:
     queue: JobQueue
     workbench: Workbench
     brush: MaskBrush
-    tasks: Mapping[str, Task]
-    priors: Sequence[str]
+    repertoire: Repertoire
     actions: Mapping[str, QAction]
 
 

@@ -69,7 +69,7 @@ class QueuePanel(Panel):
     def _set_up_view(self, around: Surroundings) -> None:
         view = self._view
         view.setModel(self._queue)
-        view.setItemDelegate(QueueDelegate(around.tasks, view))
+        view.setItemDelegate(QueueDelegate(around.repertoire.tasks, view))
         view.setAccessibleName("Queue of photos")
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

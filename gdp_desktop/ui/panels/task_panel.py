@@ -35,13 +35,13 @@ class TaskPanel(Panel):
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
-        self._tasks = around.tasks
+        self._tasks = around.repertoire.tasks
         self._workbench = around.workbench
         self._choice = QComboBox()
         self._help = QLabel(wordWrap=True, objectName="help")
-        self._pages = {task.id: ParamPage(task.params) for task in around.tasks.values()}
+        self._pages = {task.id: ParamPage(task.params) for task in self._tasks.values()}
         self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=False)
-        self._advanced = AdvancedGroup(around.priors)
+        self._advanced = AdvancedGroup(around.repertoire)
         self._run_bar = RunBar()
         self._fill_choice()
         self._lay_out()
@@ -61,6 +61,8 @@ class TaskPanel(Panel):
         return Recipe(
             task=self.task.id,
             params=self._pages[self.task.id].values,
+            method=self._advanced.method,
+            method_params=self._advanced.method_params,
             steps=self._advanced.steps,
             seed=self._advanced.seed,
             prior=self._advanced.prior,
@@ -70,10 +72,7 @@ class TaskPanel(Panel):
     def set_recipe(self, recipe: Recipe) -> None:
         self.choose_task(recipe.task)
         self._pages[recipe.task].set_values(recipe.params)
-        self._advanced.set_steps(recipe.steps, self.task.default_steps)
-        self._advanced.set_seed(recipe.seed)
-        self._advanced.set_prior(recipe.prior)
-        self._advanced.set_device(recipe.device)
+        self._advanced.set_recipe(recipe)
 
     def _hand_over(self) -> None:
         self._workbench.set_recipe(self.recipe())
@@ -119,8 +118,8 @@ class TaskPanel(Panel):
         task = self.task
         self._help.setText(" ".join(task.help.split()))
         for task_id, page in self._pages.items():
-            page.setVisible(task_id == task.id and bool(task.params))
-        self._advanced.set_steps(None, task.default_steps)
+            page.setVisible(task_id == task.id and not page.is_empty)
+        self._advanced.set_task(task)
         self._mask_fold.set_open(task.needs_mask)
         self.recipe_changed.emit()
 
