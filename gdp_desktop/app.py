@@ -13,7 +13,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from gdp_desktop.methods import METHODS
-from gdp_desktop.restoration.priors import list_priors
+from gdp_desktop.priors.shelf import list_priors
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.main_window import MainWindow

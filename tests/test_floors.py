@@ -16,7 +16,7 @@ PACKAGE = "gdp_desktop"
 FLOORS = (
     {"main"}, {"commands"}, {"benchmarks"}, {"app"}, {"ui"}, {"worker"},
     {"restoration", "training"},
-    {"methods"}, {"tasks"},
+    {"methods", "priors"}, {"tasks"},
     {"diffusion"}, {"image"},
 )
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}

@@ -17,6 +17,16 @@ def bfloat16_pays(device: str) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
+def half_precision(device: str) -> torch.dtype | None:
+    """The format for networks that hold their convolutions in half precision; None: float32.
+
+    float16 is what ADM's authors ran it in, and every CUDA device has it.
+    """
+    if device.startswith("cuda"):
+        return torch.float16
+    return torch.bfloat16 if bfloat16_pays(device) else None
+
+
 def in_channels_last(network: Network) -> Network:
     """The network with its convolutions' weights channel by channel, as CPU and GPU like them."""
     # torch's stubs do not know this form of Module.to.

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol, Self
 
 import torch
+from torch import nn
 
+from gdp_desktop.diffusion.layers import EpsNetwork
+from gdp_desktop.diffusion.precision import bfloat16_pays, half_precision, in_channels_last
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet
+
+# (σ, RMS error of x̃0) of the shipped prior on photos, rounded.  A stand-in for priors that bring
+# no table of their own; it errs on the side of the photo where such a prior is the better one.
+PHOTO_ERRORS = (
+    (0.01, 0.0083), (0.04, 0.024), (0.16, 0.062), (0.62, 0.135), (2.4, 0.22), (9.6, 0.33),
+    (38.0, 0.48), (150.0, 0.57),
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,23 @@ class Prior(Protocol):
 
     def respaced(self, schedule: Schedule) -> Prior:
         """The same prior on fewer timesteps."""
+        ...
+
+
+class NetworkPrior(Prior, Protocol):
+    """A prior whose inside is a network with weights."""
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What most of its arithmetic is done in."""
+        ...
+
+    def on(self, device: str) -> Self:
+        """The same prior ready to run on "cpu" or "cuda", in the number format that is fast
+        there.  The network itself moves: this prior is not to be used any more."""
         ...
 
 
@@ -101,6 +128,93 @@ class UNetPrior:
 
     def respaced(self, schedule: Schedule) -> UNetPrior:
         return replace(self, schedule=schedule)
+
+    @property
+    def precision(self) -> torch.dtype:
+        return self.autocast or torch.float32
+
+    def on(self, device: str) -> UNetPrior:
+        network = in_channels_last(self.network).to(device).requires_grad_(False)
+        autocast = torch.bfloat16 if bfloat16_pays(device) else None
+        return replace(self, network=network, device=torch.device(device), autocast=autocast)
+
+
+Variance = Literal["small", "large", "learned"]
+
+
+@dataclass(frozen=True)
+class EpsPrior:
+    """A public checkpoint as a prior: it predicts ε at a timestep, at the size it was trained at.
+
+    ``variance`` of p(x_{t-1} | x_t): "small" is β̃_t, "large" β_t, "learned" lies between the two
+    where the second half of the network's output says (Nichol & Dhariwal 2021, eq. 15).  What is
+    smaller than ``window`` is mirrored up to it, because the network knows no other size.
+    """
+
+    network: EpsNetwork
+    window: int
+    variance: Variance = "small"
+    error_table: tuple[tuple[float, float], ...] = PHOTO_ERRORS
+    schedule: Schedule = Schedule.linear()
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def stride(self) -> int:
+        return self.network.stride
+
+    @property
+    def halo(self) -> int:
+        # Attention sees the whole window; only the rim lacks half of its neighbourhood.
+        return self.window // 8
+
+    @torch.no_grad()
+    def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
+        # One by one on a CPU, for the reason given in UNetPrior.
+        batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
+        out = torch.cat([self._output(part, i) for part in batches])
+        x0 = self.schedule.x0_from_eps(x_t, out[:, :3], i).clamp(-1, 1)
+        return Denoised(
+            x0, self.schedule.q_posterior_mean(x0, x_t, i), self._log_variance(out[:, 3:], i)
+        )
+
+    def _output(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
+        height, width = x_t.shape[-2:]
+        rows, columns = (mirrored(n, max(n, self.window)) for n in (height, width))
+        x_in = x_t[..., rows[:, None], columns].to(self.device)
+        timesteps = self.schedule.timesteps[i].expand(len(x_t)).to(self.device)
+        out = self.network(x_in.contiguous(memory_format=torch.channels_last), timesteps)
+        return out[..., :height, :width].float().to(x_t.device).contiguous()
+
+    def _log_variance(self, v: torch.Tensor, i: int) -> torch.Tensor:
+        small = float(self.schedule.posterior_log_variance_clipped[i])
+        large = float(self.schedule.betas[i].log())
+        if self.variance == "learned":
+            share = (v + 1) / 2
+            return share * large + (1 - share) * small
+        fixed = large if self.variance == "large" and i > 0 else small
+        return torch.full((1, 1, 1, 1), fixed)
+
+    def x0_std(self, i: int) -> float:
+        return interpolate_error(self.error_table, float(self.schedule.sigmas[i]))
+
+    def respaced(self, schedule: Schedule) -> EpsPrior:
+        return replace(self, schedule=schedule)
+
+    @property
+    def precision(self) -> torch.dtype:
+        return self.network.dtype
+
+    def on(self, device: str) -> EpsPrior:
+        network = in_channels_last(self.network).to(device).requires_grad_(False)
+        if dtype := half_precision(device):
+            network.halve(dtype)
+        return replace(self, network=network, device=torch.device(device))
+
+
+def mirrored(length: int, wanted: int) -> torch.Tensor:
+    """Indices 0 … length-1 and back again, as often as it takes to be ``wanted`` many."""
+    position = torch.arange(wanted) % (2 * length)
+    return torch.minimum(position, 2 * length - 1 - position)
 
 
 def interpolate_error(table: tuple[tuple[float, float], ...], sigma: float) -> float:

@@ -1,98 +1,51 @@
-"""The priors at hand: which there are, where they lie, and loading one."""
+"""A prior ready to run: read, on its device, in the number format that is fast there."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from gdp_desktop.diffusion.checkpoints import (
-    CheckpointError,
-    load_unet,
-    read_metadata,
-    sha256_of,
-    training_from_metadata,
-)
-from gdp_desktop.diffusion.precision import bfloat16_pays, in_channels_last
-from gdp_desktop.diffusion.prior import Prior, UNetPrior
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.diffusion.prior import NetworkPrior, Prior
+from gdp_desktop.priors.formats import read_prior
+from gdp_desktop.priors.places import find_prior
+from gdp_desktop.priors.records import Speed, remember_speed
+from gdp_desktop.priors.shelf import PriorInfo, describe
+from gdp_desktop.priors.weights import open_weights
 
-DEFAULT_PRIOR = "photo-small"
-_PACKAGE = Path(__file__).resolve().parents[1]
-# Beside the package in a checkout, inside it when installed from a wheel.
-MODEL_FOLDERS = (_PACKAGE.parent / "models", _PACKAGE / "models")
-
-
-@dataclass(frozen=True)
-class PriorInfo:
-    """One weights file, as ``priors`` lists it."""
-
-    name: str
-    path: str
-    parameters: int
-    bytes: int
-    sha256: str
-    training: dict[str, object]
+MEASURING_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class LoadedPrior:
+    """``notes`` are what a report has to say about the prior: the terms of its use.
+
+    ``precision`` is what most of it computes in, ``memory`` the bytes its weights take up;
+    ``speed`` is None until it was measured on this machine.
+    """
+
     prior: Prior
     name: str
     sha256: str
     device: str
-
-
-def list_priors() -> list[PriorInfo]:
-    """Every readable prior in the model folders, the default first."""
-    found: dict[str, PriorInfo] = {}
-    for folder in MODEL_FOLDERS:
-        for path in sorted(folder.glob("*.safetensors")) if folder.is_dir() else []:
-            if path.stem not in found:
-                # One unreadable file must not hide the others.
-                with suppress(CheckpointError):
-                    found[path.stem] = describe(path)
-    return sorted(found.values(), key=lambda info: (info.name != DEFAULT_PRIOR, info.name))
-
-
-def describe(path: Path) -> PriorInfo:
-    """Raises CheckpointError if the file is no prior."""
-    network = load_unet(path)
-    return PriorInfo(
-        name=path.stem,
-        path=str(path),
-        parameters=sum(p.numel() for p in network.parameters()),
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-        training=training_from_metadata(read_metadata(path)),
-    )
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    precision: str = "float32"
+    memory: int = 0
+    speed: Speed | None = None
 
 
 def load_prior(name_or_path: str = "", device: str = "auto") -> LoadedPrior:
     """A prior ready to run; the last one stays in memory.
 
-    Raises CheckpointError: no such prior, not a weights file, no such device.
+    Raises CheckpointError: no such prior, not a prior, no such device, not enough memory.
     """
-    path = _find(name_or_path or DEFAULT_PRIOR)
-    return _load(path, path.stat().st_mtime_ns, _chosen_device(device))
-
-
-def _find(name_or_path: str) -> Path:
-    for folder in MODEL_FOLDERS:
-        candidate = folder / f"{name_or_path}.safetensors"
-        if candidate.is_file():
-            return candidate
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    names = ", ".join(p.stem for f in MODEL_FOLDERS if f.is_dir()
-                      for p in sorted(f.glob("*.safetensors")))
-    raise CheckpointError(
-        f'There is no prior "{name_or_path}"; choose one of {names or "(none installed)"} or '
-        "give the path of a weights file."
-    )
+    path = find_prior(name_or_path)
+    return _load(path, _changes_of(path), _chosen_device(device))
 
 
 def _chosen_device(device: str) -> str:
@@ -105,15 +58,53 @@ def _chosen_device(device: str) -> str:
     return device
 
 
-@lru_cache(maxsize=1)
-def _load(path: Path, modified: int, device: str) -> LoadedPrior:
-    network = in_channels_last(load_unet(path)).to(device).requires_grad_(False)
-    training = training_from_metadata(read_metadata(path))
-    prior = UNetPrior(
-        network,
-        error_table=tuple(training.get("x0_error", ())),
-        device=torch.device(device),
-        autocast=torch.bfloat16 if bfloat16_pays(device) else None,
-    )
-    return LoadedPrior(prior, path.stem, sha256_of(path), device)
+def _changes_of(path: Path) -> tuple[int, ...]:
+    """Another value once the file, or one in the folder, was written again."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return tuple(file.stat().st_mtime_ns for file in files)
 
+
+@lru_cache(maxsize=1)
+def _load(path: Path, changes: tuple[int, ...], device: str) -> LoadedPrior:
+    info = describe(path)
+    try:
+        prior = read_prior(path).on(device)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise CheckpointError(
+            f"The prior {info.name} with {info.parameters / 1e6:.0f} million parameters does not "
+            f"fit into the memory of {device}; choose a smaller one."
+        ) from error
+    return LoadedPrior(
+        prior, info.name, info.sha256, device, info.format, notes_on(info),
+        str(prior.precision).removeprefix("torch."), memory_of(prior),
+        info.speed if info.speed and info.speed.device == device else None,
+    )
+
+
+def notes_on(info: PriorInfo) -> tuple[str, ...]:
+    return (f"Prior {info.name}: {info.terms}",) if info.terms else ()
+
+
+def memory_of(prior: NetworkPrior) -> int:
+    """Bytes that the weights take up."""
+    return sum(p.numel() * p.element_size() for p in prior.network.parameters())
+
+
+def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
+    """Times a prior on one window and remembers it for this machine; a warm-up comes first.
+
+    Raises CheckpointError like load_prior.
+    """
+    loaded = load_prior(name_or_path, device)
+    prior, side = loaded.prior, loaded.prior.window
+    x_t = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    prior(x_t, 0)
+    times: list[float] = []
+    while not times or (sum(times) < MEASURING_SECONDS and len(times) < 10):
+        started = time.perf_counter()
+        prior(x_t, 0)
+        times.append(time.perf_counter() - started)
+    speed = Speed(round(min(times), 4), side, loaded.device, loaded.precision)
+    remember_speed(open_weights(find_prior(name_or_path)).file, speed)
+    _load.cache_clear()
+    return speed

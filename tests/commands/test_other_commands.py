@@ -71,7 +71,7 @@ class TestTasks:
 class TestPriors:
     @pytest.fixture(autouse=True)
     def _tiny_models(self, prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("gdp_desktop.restoration.priors.MODEL_FOLDERS", (prior.parent,))
+        monkeypatch.setattr("gdp_desktop.priors.places.MODEL_FOLDERS", (prior.parent,))
 
     def test_as_text(self, run: Run, prior: Path) -> None:
         outcome = run("priors")
@@ -84,7 +84,7 @@ class TestPriors:
     def test_none_there(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gdp_desktop.restoration.priors.MODEL_FOLDERS", (tmp_path,))
+        monkeypatch.setattr("gdp_desktop.priors.places.MODEL_FOLDERS", (tmp_path,))
         outcome = run("priors")
         assert outcome.code == FAILED and outcome.sentence and not outcome.out
         assert run("priors", "--json").out == "[]\n"

@@ -14,8 +14,8 @@ from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
 from gdp_desktop.image.mask import save_mask
+from gdp_desktop.priors.shelf import list_priors
 from gdp_desktop.restoration.job import Recipe
-from gdp_desktop.restoration.priors import list_priors
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.main_window import MainWindow

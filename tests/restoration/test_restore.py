@@ -409,17 +409,6 @@ def test_level_count_ends_nearest_to_the_coarse_side() -> None:
         assert side < 363 or count > 1
 
 
-def test_one_damaged_file_does_not_hide_the_other_priors(
-    prior_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "good.safetensors").write_bytes(prior_file.read_bytes())
-    (tmp_path / "damaged.safetensors").write_bytes(prior_file.read_bytes()[:1000])
-    monkeypatch.setattr(priors, "MODEL_FOLDERS", (tmp_path,))
-    found = priors.list_priors()
-    assert [info.name for info in found] == ["good"]
-    assert found[0].sha256 == sha256_of(prior_file) and found[0].training == {"step": 0}
-
-
 @pytest.mark.parametrize("training", ["{", "[]", '{"x0_error": 3}', '{"x0_error": [[0.1]]}',
                                       '{"x0_error": [["a", "b"]]}'])
 def test_a_damaged_history_is_refused_in_one_sentence(
