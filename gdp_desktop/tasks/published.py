@@ -1,4 +1,4 @@
-"""GDP's constants for the kinds of problems it was published with (Fei et al. 2023, as released)."""
+"""The constants of GDP (Fei et al. 2023) as its scripts were released, by kind of problem."""
 
 from __future__ import annotations
 
@@ -29,8 +29,11 @@ class Published:
 
 
 def kappa(scale: float, values_per_pixel: float, side: int = SIDE) -> float:
-    """s as a step along Dᵀ(y - D(x)), residual in [-1, 1]: s/2N, where N = values_per_pixel·side²
-    is what the mean runs over (one half of 2·½·½: the square's derivative and two halved units)."""
+    """s as a step along Dᵀ(y - D(x)) with x and y in [-1, 1]: s/2N.
+
+    N = values_per_pixel·side² is how many values the mean runs over.  Of the square's derivative 2
+    a half is left, because in [0, 1] both the residual and x are half as large.
+    """
     return scale / (2 * values_per_pixel * side**2)
 
 
