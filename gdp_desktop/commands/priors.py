@@ -11,7 +11,7 @@ from gdp_desktop.commands.errors import Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import printable
-from gdp_desktop.priors.catalogue import CATALOGUE, Known
+from gdp_desktop.priors.catalogue import Known, offered
 from gdp_desktop.priors.checks import Verdict, verify
 from gdp_desktop.priors.download import download, downloadable
 from gdp_desktop.priors.importing import import_prior
@@ -55,7 +55,7 @@ def take_in(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     if options.name is None:
-        print("\n".join(offer(known) for known in CATALOGUE if known.url))
+        print("\n".join(map(offer, offered())))
         return 0
     known = downloadable(options.name)
     print(offer(known), file=sys.stderr)

@@ -66,6 +66,16 @@ def known_named(name: str) -> Known | None:
     return next((known for known in CATALOGUE if known.name == name), None)
 
 
+def known_file(file: str) -> Known | None:
+    """The entry with a hash to hold a file of this name against."""
+    return next((known for known in CATALOGUE if known.file == file and known.sha256), None)
+
+
+def offered() -> tuple[Known, ...]:
+    """What can be downloaded."""
+    return tuple(known for known in CATALOGUE if known.url)
+
+
 def recognised(sha256: str, tensors: int, parameters: int) -> Known | None:
     """The published file with this hash, or else the one of the same make."""
     for known in CATALOGUE:

@@ -10,7 +10,7 @@ import torch
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
 from gdp_desktop.diffusion.prior import NetworkPrior
 from gdp_desktop.image.errors import shown
-from gdp_desktop.priors.catalogue import CATALOGUE, recognised
+from gdp_desktop.priors.catalogue import known_file, recognised
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import name_of
 from gdp_desktop.priors.records import received
@@ -65,12 +65,12 @@ def assert_unchanged(path: Path, digests: dict[str, str], sha256: str) -> str:
 
 def assert_not_a_damaged_copy(file: Path, sha256: str) -> None:
     """A file that bears a published file's name must be that file.  Raises CheckpointError."""
-    for known in CATALOGUE:
-        if known.sha256 and file.name == known.file and sha256 != known.sha256:
-            raise CheckpointError(
-                f"{shown(file)} is not the published file of that name (its sha256 is another), so "
-                "it is damaged or altered; download it again, or rename it if you want this one."
-            )
+    known = known_file(file.name)
+    if known and sha256 != known.sha256:
+        raise CheckpointError(
+            f"{shown(file)} is not the published file of that name (its sha256 is another), so it "
+            "is damaged or altered; download it again, or rename it if you want this one."
+        )
 
 
 def assert_answers(prior: NetworkPrior, name: str) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from gdp_desktop import __version__
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
-from gdp_desktop.priors.catalogue import CATALOGUE, Known, known_named
+from gdp_desktop.priors.catalogue import Known, known_named, offered
 from gdp_desktop.priors.checks import assert_answers
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.importing import OnBytes, assert_room, writing_failed
@@ -30,7 +30,7 @@ def downloadable(name: str) -> Known:
     """The catalogue's entry.  Raises CheckpointError if nothing of that name can be fetched."""
     known = known_named(name)
     if known is None:
-        names = ", ".join(entry.name for entry in CATALOGUE if entry.url)
+        names = ", ".join(entry.name for entry in offered())
         raise CheckpointError(f'There is no "{name}" to download; choose one of {names}.')
     if not known.url:
         raise CheckpointError(
