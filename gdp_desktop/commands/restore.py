@@ -89,7 +89,7 @@ def request_from(options: argparse.Namespace) -> Request:
     method_values = method.values(dict(options.method_params))
     steps = checked_steps(task, method, options.steps)
     mask = usable_mask(options.mask) if options.mask else None
-    if task.needs_mask and mask is None:
+    if task.must_be_painted(values) and mask is None:
         raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
     if mask is not None and task.scale(values) != 1:
         raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')

@@ -9,9 +9,11 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.kernels import halved_kernel, moments
+from gdp_desktop.diffusion.spectrum import Mirrored, Spectrum, symmetric_in_each_direction
+from gdp_desktop.image.geometry import Size
 
 # From about this many taps the fast Fourier transform is quicker than adding them up.
-MANY_TAPS = 300
+MANY_TAPS = 250
 SEPARABLE = 1e-5
 
 
@@ -23,6 +25,7 @@ class Blur(Degradation):
     """
 
     pointwise = False
+    linear = True
     kernel: torch.Tensor
     column: torch.Tensor | None
     row: torch.Tensor | None
@@ -44,6 +47,14 @@ class Blur(Degradation):
         if self.kernel.numel() > MANY_TAPS:
             return _convolved_by_fft(padded, self.kernel)
         return _convolved(padded, self.kernel)
+
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return Mirrored(self.kernel, size) if symmetric_in_each_direction(self.kernel) else None
+
+    @property
+    def reach(self) -> int:  # type: ignore[override]
+        # There and back again: what D does to a value of x, and what its adjoint makes of that.
+        return 2 * self.kernel.shape[0]
 
     def shrunk(self) -> Degradation:
         kernel = halved_kernel(self.kernel.double())

@@ -1,64 +1,53 @@
-"""Deblurring with a known Gaussian kernel: y = k * x."""
+"""Deblurring: y = k * x, with a kernel that is known, given as a file, or learned."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.blind_blur import BlindBlur
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.kernels import (
+    disk_kernel,
+    gaussian_kernel,
+    motion_kernel,
+    published_kernel,
+)
 from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.tasks import published
+from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
+from gdp_desktop.tasks.param import FileParam, Option, TaskError
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
-HELP = """Sharpens a photo that is out of focus by a known amount. Raise the blur radius until
-edges are crisp; if bright or dark lines appear along them, it is too high."""
+HELP = """Sharpens a photo that is out of focus or was moved while it was taken. Say what kind of
+blur it is and raise its size until edges are crisp; if bright or dark lines appear along them, it
+is too high. If you cannot tell, let the program find the blur itself."""
 
 
-class GaussianBlur(Degradation):
-    """Convolution with a Gaussian of standard deviation ``radius`` pixels, mirrored at the edges.
-
-    The kernel is symmetric, hence so is D away from the edges.
-    """
-
-    pointwise = False
-    profile: torch.Tensor
-
-    def __init__(self, radius: float) -> None:
-        super().__init__()
-        self.radius = radius
-        reach = max(1, round(3.5 * radius))
-        offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
-        profile = torch.exp(-0.5 * (offsets / radius) ** 2)
-        self.register_buffer("profile", (profile / profile.sum()).float())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        profile, channels = self.profile.to(x), x.shape[1]
-        reach = len(profile) // 2
-        rows = profile.view(1, 1, 1, -1).expand(channels, 1, 1, -1)
-        columns = profile.view(1, 1, -1, 1).expand(channels, 1, -1, 1)
-        x = F.conv2d(_mirrored(x, reach, horizontal=True), rows, groups=channels)
-        return F.conv2d(_mirrored(x, reach, horizontal=False), columns, groups=channels)
-
-    def shrunk(self) -> Degradation:
-        # Below a third of a pixel a Gaussian is a point.
-        return GaussianBlur(self.radius / 2) if self.radius > 0.6 else Degradation()
-
-    def estimate(self) -> dict[str, float]:
-        return {"blur_radius": round(self.radius, 3)}
-
-
-def _mirrored(x: torch.Tensor, reach: int, *, horizontal: bool) -> torch.Tensor:
-    side = (reach, reach, 0, 0) if horizontal else (0, 0, reach, reach)
-    # Reflection needs a photo longer than the reach; a tiny one repeats its edge.
-    long_enough = x.shape[-1 if horizontal else -2] > reach
-    return F.pad(x, side, mode="reflect" if long_enough else "replicate")
+def blur_of(values: Values, shape: torch.Size) -> Blur:
+    """The blur that the user describes, for a photo of ``shape`` (1, 3, H, W)."""
+    match values["kind"]:
+        case "gaussian":
+            return Blur(gaussian_kernel(values["radius"]))
+        case "disk":
+            return Blur(disk_kernel(values["disk"]))
+        case "motion":
+            return Blur(motion_kernel(values["length"], values["angle"]))
+        case "gdp":
+            return Blur(published_kernel())
+        case "file" if not values["kernel"]:
+            raise TaskError(
+                'No kernel file was given; give one as "kernel", or choose another kind of blur.'
+            )
+        case "file":
+            return Blur(read_kernel(values["kernel"], largest=min(shape[-2:])))
+    return BlindBlur(int(values["size"]) | 1)
 
 
 def pose(given: Given, values: Values) -> Problem:
     y = given.y
     noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     return Problem(
-        y=y, degradation=GaussianBlur(values["radius"]), sigma_y=(max(noise, 1 / 127.5),),
+        y=y, degradation=blur_of(values, y.shape), sigma_y=(max(noise, 1 / 127.5),),
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
         published=published.DEBLURRING,
     )
@@ -70,8 +59,30 @@ TASK = Task(
     help=HELP,
     pose=pose,
     params=(
+        Option("kind", "Kind of blur", "gaussian", (
+            ("gaussian", "Soft"),
+            ("disk", "Out of focus"),
+            ("motion", "Moved in a straight line"),
+            ("blind", "Unknown, find it"),
+            ("file", "From a file"),
+            ("gdp", "The 9×9 Gaussian of the GDP paper"),
+        ), "What happened to the photo; a lens out of focus turns points of light into disks."),
         Param("radius", "Blur radius", 2.0, 0.3, 12, 0.1, "px",
-              "Standard deviation of the Gaussian that blurred the photo."),
+              "Standard deviation of the Gaussian that blurred the photo.",
+              only_if=("kind", "gaussian")),
+        Param("disk", "Disk radius", 3.0, 0.5, 20, 0.1, "px",
+              "Radius of the disks that points of light became.", only_if=("kind", "disk")),
+        Param("length", "Length", 10, 0, 60, 0.5, "px",
+              "How far a point of light was smeared.", only_if=("kind", "motion")),
+        Param("angle", "Angle", 0, -90, 90, 1, "°",
+              "The direction of the smear; 0 is level, more rises to the right.",
+              only_if=("kind", "motion")),
+        Param("size", "Largest size", 21, 5, 51, 2, "px",
+              "The blur is looked for within a square of this side; a little more than the smear "
+              "you see is right.", only_if=("kind", "blind")),
+        FileParam("kernel", "Kernel file", (*PICTURES, *MATRICES),
+                  "How a single point of light looks in the blurred photo, as a small grey "
+                  "picture or as rows of numbers.", only_if=("kind", "file")),
         Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
               "How noisy the blurred photo is; more noise means gentler sharpening.", auto=0),
     ),

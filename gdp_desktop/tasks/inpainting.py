@@ -1,21 +1,31 @@
-"""Inpainting: the masked pixels are unknown, all others stay as they are."""
+"""Inpainting: the painted or dead pixels are unknown, all others stay as they are."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
+from gdp_desktop.diffusion.spectrum import Diagonal, Spectrum
+from gdp_desktop.diffusion.strips import Rows
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
+from gdp_desktop.tasks.dead_pixels import dead_pixels
+from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
 
 HELP = """Paint over a scratch, a spot or an unwanted thing; it is filled from its surroundings.
-Pixels you did not paint are not changed at all. Try another seed for another answer."""
+Pixels you did not paint are not changed at all. Try another seed for another answer. Dead pixels,
+black or white specks of a sensor or a transfer, need no painting: the program finds them."""
 
 
 class Masking(Degradation):
     """y = known · x; ``known`` is (1, 1, H, W) in {0, 1}."""
 
+    linear = True
+    # Filling goes from the rim of a hole to its middle, however wide it is.
+    local = False
     known: torch.Tensor
 
     def __init__(self, known: torch.Tensor) -> None:
@@ -25,8 +35,14 @@ class Masking(Degradation):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.known * x
 
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return Diagonal(self.known)
+
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return fill_from_surroundings(y, self.known)
+
+    def rows(self, rows: Rows, height: int) -> Masking:
+        return Masking(rows.of(self.known, height))
 
     def shrunk(self) -> Masking:
         return Masking((halved(self.known) > 0).float())
@@ -51,6 +67,19 @@ def fill_from_surroundings(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor
     coarse = halved(padded) / share.clamp(min=0.25)
     filled = enlarged(fill_from_surroundings(coarse, coarse_known))[..., :height, :width]
     return (known * y + (1 - known) * filled).clamp(-1, 1)
+
+
+def finds_mask(values: Values) -> bool:
+    """Whether the program looks for what is missing, and the user need not paint."""
+    return values["missing"] != "painted"
+
+
+def find_mask(pixels: np.ndarray, values: Values) -> np.ndarray:
+    """bool (H, W): the dead pixels of a photo (H, W, 3); TaskError if it has none."""
+    found = dead_pixels(pixels, white_too=values["missing"] == "dead-and-hot")
+    if not found.any():
+        raise TaskError("No dead pixels were found; paint over what is to be replaced instead.")
+    return found
 
 
 def pose(given: Given, values: Values) -> Problem:
@@ -78,6 +107,12 @@ TASK = Task(
     help=HELP,
     pose=pose,
     params=(
+        Option("missing", "What is missing", "painted", (
+            ("painted", "What I paint"),
+            ("dead", "Black dead pixels"),
+            ("dead-and-hot", "Black and white dead pixels"),
+        ), "Dead pixels are specks of pure black or pure white; where you paint as well, only "
+           "those under the paint are replaced."),
         Param("freedom", "Freedom", 0.6, 0.1, 5, 0.05, "",
               "How far the filling may go from a smooth continuation of the surroundings."),
         Param("texture", "Texture", 0.7, 0, 1, 0.05, "",
@@ -85,5 +120,7 @@ TASK = Task(
     ),
     default_steps=20,
     needs_mask=True,
+    finds_mask=finds_mask,
+    find_mask=find_mask,
     order=40,
 )

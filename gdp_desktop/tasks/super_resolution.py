@@ -1,32 +1,75 @@
-"""Super-resolution: y is x seen by a sensor with fewer pixels."""
+"""Super-resolution: y is x seen by a sensor with fewer pixels, or shrunk by a program."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
+from gdp_desktop.diffusion.blur import mirrored
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.spectrum import Spectrum
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
+from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
-HELP = """Makes a small photo two or four times as large and adds the detail that fits; shrunk
-again, the result is the photo you gave."""
+HELP = """Makes a small photo two, four or eight times as wide and high and adds the detail that
+fits; shrunk again, the result is the photo you gave."""
 
 
 class Downsampling(BlockMean):
     """Block means; a pyramid level below the photo's own size is plain shrinking."""
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
-        return super().initial(y).clamp(-1, 1)
+        return enlarged(y, self.factor).clamp(-1, 1)
 
     def shrunk(self) -> Degradation:
-        return Downsampling(self.factor // 2) if self.factor > 2 else Degradation()
+        return type(self)(self.factor // 2) if self.factor > 2 else Degradation()
 
     def shrink_measurement(self, y: torch.Tensor) -> torch.Tensor:
         return y if self.factor > 1 else halved(y)
 
     def estimate(self) -> dict[str, float]:
         return {"scale": float(self.factor)}
+
+
+class BicubicDownsampling(Downsampling):
+    """Antialiased bicubic shrinking by an even factor s, as most programs do it: Keys' cubic
+    (a = -½) stretched to 4·s taps, the photo continued by its mirror image.
+
+    A value of y depends on those 4·s × 4·s pixels alone, so a crop shrinks as the whole does.
+    """
+
+    profile: torch.Tensor
+
+    def __init__(self, factor: int) -> None:
+        super().__init__(factor)
+        offsets = (torch.arange(4 * factor, dtype=torch.float64) + 0.5) / factor - 2
+        profile = keys_cubic(offsets)
+        self.register_buffer("profile", (profile / profile.sum()).float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        channels, reach = x.shape[1], 3 * self.factor // 2
+        for side, shape in ((-1, (1, 1, 1, -1)), (-2, (1, 1, -1, 1))):
+            taps = self.profile.to(x).view(shape).expand(channels, 1, -1, -1)
+            stride = [self.factor if n > 1 else 1 for n in taps.shape[-2:]]
+            x = F.conv2d(mirrored(x, reach, side), taps, stride=stride, groups=channels)
+        return x
+
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return None
+
+
+def keys_cubic(offsets: torch.Tensor, a: float = -0.5) -> torch.Tensor:
+    """The cubic convolution kernel (Keys 1981, eq. 4 with its free parameter a) at ``offsets``."""
+    size = offsets.abs()
+    near = (a + 2) * size**3 - (a + 3) * size**2 + 1
+    far = a * (size**3 - 5 * size**2 + 8 * size - 4)
+    return torch.where(size <= 1, near, torch.where(size < 2, far, 0.0))
+
+
+KERNELS: dict[str, type[Downsampling]] = {"block": Downsampling, "bicubic": BicubicDownsampling}
 
 
 def pose(given: Given, values: Values) -> Problem:
@@ -36,7 +79,7 @@ def pose(given: Given, values: Values) -> Problem:
     # Down to the small photo's own size every level is measured against the same y.
     same_y = scale.bit_length()
     return Problem(
-        y=y, degradation=Downsampling(scale), sigma_y=(noise,) * same_y,
+        y=y, degradation=KERNELS[values["kernel"]](scale), sigma_y=(noise,) * same_y,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
         published=published.SUPER_RESOLUTION,
     )
@@ -48,7 +91,11 @@ TASK = Task(
     help=HELP,
     pose=pose,
     params=(
-        Param("scale", "Scale", 4, 2, 4, 2, "×", "How many times as wide and high.", (2, 4)),
+        Param("scale", "Scale", 4, 2, 8, 2, "×", "How many times as wide and high.", (2, 4, 8)),
+        Option("kernel", "Made small by", "block", (
+            ("block", "A camera or scanner"), ("bicubic", "A program"),
+        ), "A sensor of few pixels averages blocks; most programs shrink by bicubic "
+           "interpolation, which leaves edges a little sharper."),
         Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
               "How noisy the small photo is; with noise it is matched less strictly.", auto=0),
     ),

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quality import QualityTerm
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.param import Param, Setting, TaskError, Values, checked
 from gdp_desktop.tasks.published import Published
 
@@ -24,12 +26,14 @@ class Given:
     ``y`` is the photo as (1, 3, H, W) in [-1, 1]; ``unknown`` the painted mask as (1, 1, H, W) in
     {0, 1}; ``others`` are further photos of the same scene, of y's size (a bracket, a guide).
     ``source`` is the file y was read from, whole and upright, or None if y is only a part of it.
+    ``size`` is how much of y is photo; what is right of it and below is its mirror image.
     """
 
     y: torch.Tensor
     unknown: torch.Tensor | None = None
     others: tuple[torch.Tensor, ...] = ()
     source: Path | None = None
+    size: Size | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Problem:
     coarse_steps: int | None = None
     # GDP's own constants, if it was published with this kind of problem.
     published: Published | None = None
+    # Sentences for the report: what was found or assumed.
+    notes: tuple[str, ...] = ()
     # What else the result x0 can be made into: pictures (1, 3, H, W) in linear light, by name.
     by_products: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] = lambda x0: {}
 
@@ -73,6 +79,12 @@ class Task:
     params: tuple[Setting, ...] = ()
     default_steps: int = 20
     needs_mask: bool = False
+    # Whether the whole photo is worked on even where a mask limits what is changed.
+    needs_whole_photo: bool = False
+    # Whether the program looks for the mask itself; ``find_mask(pixels, values)`` then returns it,
+    # bool (H, W), for the photo's pixels (H, W, 3), and raises TaskError if there is nothing.
+    finds_mask: Callable[[Values], bool] = field(default=lambda values: False)
+    find_mask: Callable[[np.ndarray, Values], np.ndarray] | None = None
     # The method that is best at interactive speed.
     default_method: str = "adaptive"
     # How many further photos of the same scene can be given: (at least, at most).
@@ -90,3 +102,7 @@ class Task:
         Raises TaskError for an unknown parameter or a value that cannot be.
         """
         return checked(self.params, given, self.id)
+
+    def must_be_painted(self, values: Values) -> bool:
+        """Whether nothing can be done without a mask from the user."""
+        return self.needs_mask and not self.finds_mask(values)

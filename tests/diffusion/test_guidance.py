@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.guidance import (
     SMALLEST_SIGMA,
@@ -13,6 +14,7 @@ from gdp_desktop.diffusion.guidance import (
     Measurement,
     conjugate_gradients,
 )
+from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
@@ -23,7 +25,6 @@ from gdp_desktop.diffusion.samplers import ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.tasks.colorization import Grey
-from gdp_desktop.tasks.deblurring import GaussianBlur
 from gdp_desktop.tasks.inpainting import Masking
 
 
@@ -68,8 +69,8 @@ DEGRADATIONS = {
     "gains": Gains(picture(6, 8, 2) * 5),
     "block mean": BlockMean(2),
     "grey": Grey(),
-    "blur": GaussianBlur(0.8),
-    "wide blur": GaussianBlur(3.0),
+    "blur": Blur(gaussian_kernel(0.8)),
+    "wide blur": Blur(gaussian_kernel(3.0)),
 }
 
 
@@ -86,7 +87,7 @@ def test_guidance_finds_the_minimum(name: str, sigma: float) -> None:
         exact = dense_solution(measurements, x0, 0.1, scale)
         # Conjugate gradients stop at 1e-8 of the first energy, which a blur spreads widely.
         error = float((guided - exact).norm() / (exact - x0).norm())
-        blurs = isinstance(degradation, GaussianBlur)
+        blurs = isinstance(degradation, Blur)
         assert error < (1e-9 if degradation.pointwise else 0.1 if blurs and not sigma else 2e-3)
         assert float(exact.abs().max()) < 1  # no clamping in the way
 

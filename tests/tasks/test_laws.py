@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,9 +16,12 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.adaptive import levels_of
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.low_light import LowLight, local_light
+from gdp_desktop.tasks.param import FileParam, Option, Param, Setting
 from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
 
 LOSSY = {"super-resolution", "colorization", "deblurring"}
+# Orthonormal DCT coefficients: those of the mean are eight times as large as a pixel.
+LARGEST_Y = {"jpeg": 8.0}
 SIDE = 64
 all_tasks = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
@@ -30,6 +34,12 @@ def smooth(height: int = SIDE, width: int = SIDE, contrast: float = 0.35) -> tor
     return contrast * torch.sin(x + y + phase)
 
 
+def suited(task: Task, picture: torch.Tensor) -> torch.Tensor:
+    """The picture as the task may be given it: colours are nothing to colour."""
+    return picture.mean(1, keepdim=True).expand(-1, 3, -1, -1).clone() if (
+        task.id == "colorization") else picture
+
+
 def mask_for(task: Task, picture: torch.Tensor) -> torch.Tensor | None:
     if not task.needs_mask:
         return None
@@ -38,8 +48,8 @@ def mask_for(task: Task, picture: torch.Tensor) -> torch.Tensor | None:
     return mask
 
 
-def posed(task: Task, picture: torch.Tensor | None = None, **values: float) -> Problem:
-    picture = smooth() if picture is None else picture
+def posed(task: Task, picture: torch.Tensor | None = None, **values: float | str) -> Problem:
+    picture = suited(task, smooth() if picture is None else picture)
     with torch.no_grad():
         return task.pose(Given(picture, mask_for(task, picture)), task.values(values))
 
@@ -63,9 +73,21 @@ def test_words_for_the_user(task: Task) -> None:
     assert 1 <= task.default_steps <= 1000
     keys = [param.key for param in task.params]
     assert len(keys) == len(set(keys))
-    for param in task.params:
-        assert param.label and param.help.endswith("."), param.key
-        assert param.minimum < param.maximum and param.step > 0
+    for setting in task.params:
+        assert setting.label and setting.help.endswith("."), setting.key
+        if setting.only_if is not None:
+            key, choice = setting.only_if
+            asked = next(other for other in task.params if other.key == key)
+            assert isinstance(asked, Option) and choice in dict(asked.choices), setting.key
+        match setting:
+            case Param():
+                assert setting.minimum < setting.maximum and setting.step > 0
+            case Option():
+                ids, titles = zip(*setting.choices, strict=True)
+                assert len(set(ids)) == len(set(titles)) == len(ids) >= 2 and all(titles)
+            case FileParam():
+                assert setting.suffixes
+                assert all(s.startswith(".") and s == s.lower() for s in setting.suffixes)
 
 
 def test_tasks_are_told_apart() -> None:
@@ -75,39 +97,85 @@ def test_tasks_are_told_apart() -> None:
     assert one_sentence(raised.value) and all(task_id in str(raised.value) for task_id in TASKS)
 
 
+def ends(setting: Setting, folder: Path) -> list[float | str]:
+    """Values at the border of what a setting takes."""
+    match setting:
+        case Param():
+            return list(setting.choices or (setting.minimum, setting.maximum))
+        case Option():
+            return [name for name, _ in setting.choices]
+        case FileParam():
+            files = [folder / f"file{suffix}" for suffix in setting.suffixes]
+            for file in files:
+                file.touch()
+            return ["", *map(str, files)]
+
+
+def impossible(setting: Setting, folder: Path) -> list[float | str]:
+    match setting:
+        case Param():
+            wrong: list[float | str] = [
+                setting.minimum - 1, setting.maximum + 1, math.nan, math.inf, -math.inf, "much",
+            ]
+            if setting.choices:
+                wrong.append(sum(setting.choices) / len(setting.choices))
+            return [value for value in wrong if value != setting.auto]
+        case Option():
+            return ["", "none of them", 3.0, setting.default.upper() + "!"]
+        case FileParam():
+            other = folder / "file.of-another-kind"
+            other.touch()
+            missing = folder / f"missing{setting.suffixes[0]}"
+            return [str(other), str(missing), str(folder)]
+
+
 @all_tasks
-def test_defaults_and_ends_are_valid(task: Task) -> None:
+def test_defaults_and_ends_are_valid(task: Task, tmp_path: Path) -> None:
     values = task.values({})
-    assert set(values) == {param.key for param in task.params}
+    assert set(values) == {setting.key for setting in task.params}
     assert task.values(values) == values
-    for param in task.params:
-        ends = param.choices or (param.minimum, param.maximum)
-        for end in ends:
-            assert task.values({param.key: end})[param.key] == end
-            assert task.values({param.key: end}) == values | {param.key: end}
+    for setting in task.params:
+        for end in ends(setting, tmp_path):
+            assert task.values({setting.key: end}) == values | {setting.key: end}
 
 
 @all_tasks
-def test_other_values_are_refused_in_one_sentence(task: Task) -> None:
-    for param in task.params:
-        wrong = [param.minimum - 1, param.maximum + 1, math.nan, math.inf, -math.inf]
-        if param.choices:
-            wrong.append(sum(param.choices) / len(param.choices))
-        for value in wrong:
-            if value == param.auto:
-                continue
+def test_other_values_are_refused_in_one_sentence(task: Task, tmp_path: Path) -> None:
+    for setting in task.params:
+        for value in impossible(setting, tmp_path):
             with pytest.raises(TaskError) as raised:
-                task.values({param.key: value})
-            assert one_sentence(raised.value) and param.key in str(raised.value)
+                task.values({setting.key: value})
+            text = str(raised.value).replace(str(tmp_path), "")
+            assert text.endswith(".") and "\n" not in text and 10 < len(text) < 250
+            assert setting.key in text
     with pytest.raises(TaskError) as raised:
         task.values({"colour of the sky": 1})
     assert one_sentence(raised.value) and "colour of the sky" in str(raised.value)
 
 
 @all_tasks
+def test_every_choice_poses_a_problem(task: Task) -> None:
+    options = [setting for setting in task.params if isinstance(setting, Option)]
+    for option in options:
+        for choice, _ in option.choices:
+            given = {option.key: choice}
+            if any(isinstance(s, FileParam) and s.only_if == (option.key, choice)
+                   for s in task.params):
+                with pytest.raises(TaskError) as raised:
+                    posed(task, **given)
+                assert one_sentence(raised.value)
+                continue
+            problem = posed(task, **given)
+            with torch.no_grad():
+                start = problem.degradation.initial(problem.y)
+                assert start.shape == scaled(task).shape
+                assert problem.degradation(start).shape == problem.y.shape
+
+
+@all_tasks
 def test_poses_a_finite_problem(task: Task) -> None:
     problem, x = posed(task), scaled(task)
-    assert bool(torch.isfinite(problem.y).all()) and float(problem.y.abs().max()) <= 1
+    assert bool(torch.isfinite(problem.y).all()) and float(problem.y.abs().max()) <= LARGEST_Y.get(task.id, 1)
     assert problem.degradation(x).shape == problem.y.shape
     assert problem.sigma_y and all(math.isfinite(s) and s >= 0 for s in problem.sigma_y)
     assert 0 <= problem.zeta <= 1 and problem.solver_steps >= 1
@@ -179,7 +247,7 @@ def small_double(task: Task) -> tuple[Degradation, torch.Tensor]:
     """The degradation for a tiny picture, in float64, and an x inside its smooth range."""
     shape = (1, 3, 8, 8)
     generator = torch.Generator().manual_seed(3)
-    picture = 0.3 * (torch.rand(shape, generator=generator) * 2 - 1)
+    picture = suited(task, 0.3 * (torch.rand(shape, generator=generator) * 2 - 1))
     mask = None
     if task.needs_mask:
         mask = (torch.rand(1, 1, 8, 8, generator=generator) < 0.3).float()
@@ -223,7 +291,7 @@ def test_every_level_of_the_pyramid_fits(task: Task) -> None:
             assert level.degradation(start).shape == level.y.shape
             gain = level.degradation.noise_gain(level.y)
             assert torch.broadcast_shapes(gain.shape, start.shape) == start.shape
-            assert float(level.y.abs().max()) <= 1 + 1e-6
+            assert float(level.y.abs().max()) <= LARGEST_Y.get(task.id, 1) + 1e-6
             assert math.isfinite(level.sigma_y) and level.sigma_y >= 0
         for coarse, fine in zip(levels[:0:-1], levels[-2::-1], strict=True):
             assert fine.size.width == 2 * coarse.size.width
@@ -248,7 +316,7 @@ def test_shrinking_and_degrading_change_places(task: Task) -> None:
 
 @all_tasks
 def test_posing_leaves_the_picture_alone_and_repeats(task: Task) -> None:
-    picture = smooth()
+    picture = suited(task, smooth())
     before = picture.clone()
     one, two = posed(task, picture), posed(task, picture)
     assert torch.equal(picture, before) and torch.equal(one.y, two.y)

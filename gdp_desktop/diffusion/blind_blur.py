@@ -1,0 +1,130 @@
+"""Blur with an unknown kernel, learned from the photo while it is restored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.kernels import (
+    doubled_kernel,
+    fitted_into,
+    gaussian_kernel,
+    halved_kernel,
+    on_the_simplex,
+)
+
+FIT_DAMPING = 0.4
+FIT_STEPS = 60
+# Weight of ½‖k‖² beside the energy of the edges; it decides where the edges say nothing.
+REGULARITY = 3e-3
+# Taps weaker than this share of the strongest are noise of the fit.
+SMALLEST_TAP = 0.03
+# Only gradients this many times the median one count as edges.
+EDGE_FACTOR = 4.0
+
+
+class BlindBlur(Blur):
+    """y = k * x with k on the simplex: not negative, summing to 1, at most (size, size).
+
+    It starts as a Gaussian; a point would explain any photo by itself and stay one.
+    """
+
+    learns_at_every_level = True
+
+    def __init__(self, size: int, kernel: torch.Tensor | None = None) -> None:
+        start = gaussian_kernel(max(size / 8, 0.4)) if kernel is None else kernel
+        super().__init__(on_the_simplex(fitted_into(start, size)))
+        self.size = size
+
+    def shrunk(self) -> BlindBlur:
+        half = self.size // 2 | 1
+        return BlindBlur(half, halved_kernel(self.kernel.double()))
+
+    def adopt(self, coarse: Blur) -> None:  # type: ignore[override]
+        self._replace(doubled_kernel(coarse.kernel.double(), self.size))
+
+    def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
+        """A damped step towards the kernel that turns the edges of x0 into those of y."""
+        fitted = kernel_from_edges(x0, y, self.kernel)
+        if fitted is not None:
+            self._replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
+
+    def estimate(self) -> dict[str, Any]:
+        return super().estimate() | {"kernel_size": self.size}
+
+    def _replace(self, kernel: torch.Tensor) -> None:
+        self.kernel.copy_(kernel)
+        self.row = self.column = None
+
+
+def kernel_from_edges(
+    x0: torch.Tensor, y: torch.Tensor, start: torch.Tensor
+) -> torch.Tensor | None:
+    """argmin ½Σ‖k * ∂x0 - ∂y‖² + ½λ‖k‖² over kernels on the simplex, or None without edges.
+
+    Gradients instead of intensities, because nearly any kernel explains flat areas; and only the
+    strong ones of x0 (Cho and Lee 2009), because its fine texture is still the blurred photo's.
+    Accelerated projected gradient (Beck and Teboulle 2009) over the kernel alone: all that the
+    photo has to say lies in two correlations, computed once.
+    """
+    x0, y = x0.mean(dim=(0, 1)).double(), y.mean(dim=(0, 1)).double()
+    height, width = start.shape
+    own = torch.zeros(2 * height - 1, 2 * width - 1, dtype=torch.float64)
+    wanted = torch.zeros(height, width, dtype=torch.float64)
+    for side in (0, 1):
+        edges, blurred = _strong(_gradient(x0, side)), _gradient(y, side)
+        own += _correlation(edges, edges, height - 1, width - 1)
+        wanted += _correlation(blurred, edges, height // 2, width // 2)
+    energy = float(own[height - 1, width - 1])
+    if energy < 1e-6 * x0.numel():
+        return None
+    own[height - 1, width - 1] += REGULARITY * energy
+
+    def slope(kernel: torch.Tensor) -> torch.Tensor:
+        # own is symmetric, so correlation and convolution are the same.
+        padded = F.pad(kernel, (width - 1, width - 1, height - 1, height - 1))
+        return F.conv2d(padded[None, None], own[None, None])[0, 0] - wanted
+
+    steepest = float(torch.fft.fft2(own).abs().max())
+    kernel = lead = start.double()
+    momentum = 1.0
+    for _ in range(FIT_STEPS):
+        before, kernel = kernel, on_the_simplex(lead - slope(lead) / steepest)
+        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
+        lead = kernel + (momentum - 1) / following * (kernel - before)
+        momentum = following
+    kernel = torch.where(kernel < SMALLEST_TAP * kernel.max(), 0.0, kernel)
+    return _centred(kernel / kernel.sum())
+
+
+def _gradient(image: torch.Tensor, side: int) -> torch.Tensor:
+    gradient = torch.zeros_like(image)
+    gradient.narrow(side, 0, image.shape[side] - 1).copy_(image.diff(dim=side))
+    return gradient
+
+
+def _strong(gradient: torch.Tensor) -> torch.Tensor:
+    size = gradient.abs()
+    threshold = EDGE_FACTOR * float(size.flatten()[:: max(1, size.numel() // 100_000)].median())
+    return torch.where(size >= threshold, gradient, 0.0)
+
+
+def _correlation(a: torch.Tensor, b: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
+    """Σ a(p + d)·b(p) for all shifts d up to (rows, columns); nothing beyond the border."""
+    size = [n + reach for n, reach in zip(a.shape, (rows, columns), strict=True)]
+    spectrum = torch.fft.rfft2(a, s=size) * torch.fft.rfft2(b, s=size).conj()
+    shifts = torch.fft.irfft2(spectrum, s=size).roll((rows, columns), (0, 1))
+    return shifts[: 2 * rows + 1, : 2 * columns + 1]
+
+
+def _centred(kernel: torch.Tensor) -> torch.Tensor:
+    """Moved by whole pixels so that its mean is in the middle: a shift of the kernel is one of the
+    photo, and the photo stays where it is."""
+    shifts = []
+    for side in (0, 1):
+        offsets = torch.arange(kernel.shape[side]) - kernel.shape[side] // 2
+        shifts.append(-round(float((kernel.sum(dim=1 - side) * offsets).sum())))
+    return kernel.roll(shifts, (0, 1))
