@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self
 
@@ -56,6 +57,14 @@ class Prior(Protocol):
 
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised: ...
 
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        """Jᵀ·slope, J = ∂x̃0/∂x_t: a gradient with respect to x̃0 becomes one with respect to x_t.
+
+        All three are (N, 3, H, W).  A network is evaluated anew, keeping all it computes until it
+        has been walked through backwards: many times the memory of ``__call__``.
+        """
+        ...
+
     def x0_std(self, i: int) -> float:
         """How far the clean estimate at step i is from the truth (RMS, units of x_0)."""
         ...
@@ -106,12 +115,17 @@ class UNetPrior:
         # On a CPU a batch is no faster than its windows one by one, and convolution kernels chosen
         # by batch size round differently: one by one, the batch size cannot be seen in the result.
         batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
-        v = torch.cat([self._velocity(part, i) for part in batches])
-        x0 = self.schedule.x0_from_v(x_t, v, i).clamp(-1, 1)
+        x0 = torch.cat([self._clean(part, i) for part in batches])
         log_variance = self.schedule.posterior_log_variance_clipped[i].float()
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
         )
+
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        return pulled_back(lambda part: self._clean(part, i), x_t, slope)
+
+    def _clean(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
+        return self.schedule.x0_from_v(x_t, self._velocity(x_t, i), i).clamp(-1, 1)
 
     def _velocity(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
         log_sigma = self.schedule.sigmas[i].log().float().expand(len(x_t)).to(self.device)
@@ -172,10 +186,16 @@ class EpsPrior:
         # One by one on a CPU, for the reason given in UNetPrior.
         batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
         out = torch.cat([self._output(part, i) for part in batches])
-        x0 = self.schedule.x0_from_eps(x_t, out[:, :3], i).clamp(-1, 1)
+        x0 = self._clean(x_t, out, i)
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), self._log_variance(out[:, 3:], i)
         )
+
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        return pulled_back(lambda part: self._clean(part, self._output(part, i), i), x_t, slope)
+
+    def _clean(self, x_t: torch.Tensor, out: torch.Tensor, i: int) -> torch.Tensor:
+        return self.schedule.x0_from_eps(x_t, out[:, :3], i).clamp(-1, 1)
 
     def _output(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
         height, width = x_t.shape[-2:]
@@ -211,6 +231,19 @@ class EpsPrior:
         return replace(self, network=network, device=torch.device(device))
 
 
+def pulled_back(
+    clean: Callable[[torch.Tensor], torch.Tensor], x_t: torch.Tensor, slope: torch.Tensor
+) -> torch.Tensor:
+    """Jᵀ·slope for J = ∂clean/∂x_t, one photo of the batch after the other for memory's sake."""
+    gradients = []
+    for part, part_slope in zip(x_t.split(1), slope.split(1), strict=True):
+        with torch.enable_grad():
+            variable = part.detach().requires_grad_(True)
+            x0 = clean(variable)
+        gradients += torch.autograd.grad(x0, variable, part_slope)
+    return torch.cat(gradients)
+
+
 def mirrored(length: int, wanted: int) -> torch.Tensor:
     """Indices 0 … length-1 and back again, as often as it takes to be ``wanted`` many."""
     position = torch.arange(wanted) % (2 * length)
@@ -243,12 +276,18 @@ class GaussianPrior:
 
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
         alpha_bar = float(self.schedule.alphas_cumprod[i])
-        gain = self.std**2 * alpha_bar**0.5 / (self.std**2 * alpha_bar + 1 - alpha_bar)
-        x0 = self.mean + gain * (x_t - alpha_bar**0.5 * self.mean)
+        x0 = self.mean + self._gain(i) * (x_t - alpha_bar**0.5 * self.mean)
         log_variance = self.schedule.posterior_log_variance_clipped[i].to(x_t.dtype)
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
         )
+
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        return self._gain(i) * slope
+
+    def _gain(self, i: int) -> float:
+        alpha_bar = float(self.schedule.alphas_cumprod[i])
+        return self.std**2 * alpha_bar**0.5 / (self.std**2 * alpha_bar + 1 - alpha_bar)
 
     def x0_std(self, i: int) -> float:
         sigma = float(self.schedule.sigmas[i])

@@ -208,6 +208,21 @@ class TiledPrior:
                 )
                 self.window_done()
 
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        """Through the fused answer, one window's network at a time in memory; windows count."""
+        size = Size(x_t.shape[-1], x_t.shape[-2])
+        windows = self.tiler.windows(size)
+        coverage = x_t.new_zeros(size.height, size.width)
+        for window in windows:
+            coverage[window.slices] += self.tiler.weights(window, size).to(x_t)
+        gradient = torch.zeros_like(x_t)
+        for window in windows:
+            there = (..., *window.slices)
+            share = self.tiler.weights(window, size).to(x_t) / coverage[window.slices]
+            gradient[there] += self.prior.pull_back(x_t[there], i, share * slope[there])
+            self.window_done()
+        return gradient
+
     def x0_std(self, i: int) -> float:
         return self.prior.x0_std(i)
 
