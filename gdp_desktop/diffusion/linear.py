@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch.func import jvp, vjp
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
 
@@ -13,17 +12,30 @@ Linear = Callable[[torch.Tensor], torch.Tensor]
 def linearised(
     function: Linear, x: torch.Tensor
 ) -> tuple[torch.Tensor, Linear, Linear]:
-    """f(x), and the Jacobian J of f at x and its adjoint Jᵀ as functions; all without gradients."""
+    """f(x), and the Jacobian J of f at x and its adjoint Jᵀ as functions; all without gradients.
+
+    Plain reverse mode, twice for J: Jᵀw is linear in w, and its derivative towards w is J.  The
+    transforms of torch.func give the same and take seconds to load.
+    """
     with torch.enable_grad():
-        predicted, pull_back = vjp(function, x)[:2]
+        variable = x.detach().clone().requires_grad_(True)
+        predicted = function(variable)
+        weight = torch.zeros_like(predicted, requires_grad=True)
+        pulled_back = _gradient(predicted, variable, weight, create_graph=True)
 
     def forward(direction: torch.Tensor) -> torch.Tensor:
-        return jvp(function, (x,), (direction,))[1].detach()
+        return _gradient(pulled_back, weight, direction).detach()
 
     def adjoint(residual: torch.Tensor) -> torch.Tensor:
-        return pull_back(residual)[0].detach()
+        return _gradient(predicted, variable, residual).detach()
 
     return predicted.detach(), forward, adjoint
+
+
+def _gradient(
+    of: torch.Tensor, to: torch.Tensor, weight: torch.Tensor, create_graph: bool = False
+) -> torch.Tensor:
+    return torch.autograd.grad(of, to, weight, retain_graph=True, create_graph=create_graph)[0]
 
 
 def conjugate_gradients(

@@ -121,10 +121,32 @@ class Schedule:
         num_steps = min(num_steps, start + 1)
         spaced = torch.linspace(0, 1, num_steps, dtype=torch.float64).square() * start
         # Near 0 the squares fall on the same integers; pushing them apart keeps the count exact.
-        indices = [int(s) for s in spaced.round()]
-        for k in range(1, num_steps):
-            indices[k] = max(indices[k], indices[k - 1] + 1)
+        indices = _apart([int(s) for s in spaced.round()])
         return self.keep(indices if num_steps > 1 else [start])
+
+    def strided(self, num_steps: int) -> Schedule:
+        """num_steps steps at 0, T/n, 2T/n …, as DDRM and DDNM visit them; T-1 is not among them."""
+        return self.keep([k * len(self) // num_steps for k in range(num_steps)])
+
+    def karras(self, num_steps: int, start: int | None = None, rho: float = 7.0) -> Schedule:
+        """num_steps steps from ``start`` (default T-1) to 0, evenly spaced in σ^(1/ρ).
+
+        Karras et al. 2022, eq. 5, each σ taken to the nearest step there is.
+        """
+        start = len(self) - 1 if start is None else start
+        num_steps = min(num_steps, start + 1)
+        low, high = float(self.sigmas[0]) ** (1 / rho), float(self.sigmas[start]) ** (1 / rho)
+        roots = torch.linspace(low, high, num_steps, dtype=torch.float64)
+        indices = _apart([self.step_at(float(root) ** rho) for root in roots])
+        return self.keep(indices if num_steps > 1 else [start])
+
+
+def _apart(indices: list[int]) -> list[int]:
+    """Ascending indices, those that fall on the one before moved up by one."""
+    apart = indices[:1]
+    for index in indices[1:]:
+        apart.append(max(index, apart[-1] + 1))
+    return apart
 
 
 def respaced_timesteps(num_timesteps: int, spec: str | int) -> list[int]:

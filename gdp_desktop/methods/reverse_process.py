@@ -46,11 +46,14 @@ class ReverseProcess(ABC):
     def total_windows(self) -> int:
         return len(self.schedule) * len(self.tiler.windows(self.given.size))
 
-    def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
-        prior = TiledPrior(
+    def tiled_prior(self, window_done: WindowDone) -> TiledPrior:
+        return TiledPrior(
             self.given.prior.respaced(self.schedule), self.tiler, self.given.window_batch,
             window_done,
         )
+
+    def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
+        prior = self.tiled_prior(window_done)
         x_t = self.start(generator)
         x0 = x_t
         for i in reversed(range(len(self.schedule))):

@@ -50,6 +50,8 @@ def slanted() -> torch.Tensor:
 def of_task(task: Task) -> Degradation:
     shape = (1, 3, *SIDES)
     picture = noise(*shape, seed=3).float().clamp(-1, 1)
+    if task.id == "colorization":
+        picture = picture.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     others = tuple((picture * (0.6 + 0.2 * k)).clamp(-1, 1) for k in range(task.others[0]))
     unknown = (noise(1, 1, *SIDES, seed=4) > 0.2).float() if task.needs_mask else None
     with torch.no_grad():

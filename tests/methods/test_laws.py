@@ -49,6 +49,8 @@ def posed(task: Task) -> Problem:
     values = task.values({})
     scale = task.scale(values)
     y = picture(Size(SIZE.width // scale, SIZE.height // scale))
+    if task.id == "colorization":
+        y = y.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
     unknown = None
     if task.needs_mask:
         unknown = torch.zeros_like(y[:, :1])

@@ -1,0 +1,89 @@
+"""The frame of the methods that differ in one idea each: a walk at full size around guided x̃0."""
+
+from __future__ import annotations
+
+import torch
+
+from gdp_desktop.diffusion.guidance import Guidance, Measurement
+from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.diffusion.samplers import standard_normal
+from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.methods.method import Assignment
+from gdp_desktop.methods.reverse_process import ReverseProcess
+from gdp_desktop.tasks.param import Param
+
+START = Param(
+    "start", "Start", 0, 0, 160, 0.05, "",
+    "How noisy the first step is: the trivial restoration is buried under that much noise; auto is "
+    "what the task names, 160 forgets it altogether.", auto=0,
+)
+# Where a task starts from the photo's own noise, this many times as much is added to it, so that
+# counting y again in the guidance does no harm.
+OVER_OWN_NOISE = 4.0
+LEAST_START = 0.05
+
+
+class Guided(ReverseProcess):
+    """DDIM (Song et al. 2021, eq. 12) from the noised trivial restoration, its x̃0 guided as by
+    ``diffusion.guidance``; what the task says of fresh noise and solver steps holds.
+
+    Expects the parameter START.
+    """
+
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
+        self.zeta = given.problem.zeta
+        self.guidance = self.guidance_of(self.measurements())
+
+    def measurements(self) -> list[Measurement]:
+        return [Measurement(self.y, self.degradation, self.sigma_y)]
+
+    def guidance_of(self, measurements: list[Measurement]) -> Guidance:
+        problem = self.given.problem
+        return Guidance(
+            measurements, problem.quality, solver_steps=problem.solver_steps, learn=True
+        )
+
+    def start_sigma(self) -> float:
+        wished: float = self.given.values["start"]
+        problem = self.given.problem
+        return wished or problem.coarse_sigma or problem.start_sigma or max(
+            LEAST_START, OVER_OWN_NOISE * problem.sigma_y[0]
+        )
+
+    def first_step(self) -> int:
+        """Index, in the prior's own schedule, of the noise level that the walk starts from."""
+        return self.given.prior.schedule.step_at(self.start_sigma())
+
+    def choose_schedule(self) -> Schedule:
+        return self.given.prior.schedule.quadratic(self.given.steps, self.first_step())
+
+    def start(self, generator: torch.Generator) -> torch.Tensor:
+        return self.noised(self.degradation.initial(self.y), generator)
+
+    def noised(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """x_t of the first step."""
+        schedule = self.schedule
+        sigma, alpha = float(schedule.sigmas[-1]), float(schedule.alphas_cumprod[-1]) ** 0.5
+        return alpha * (x0 + sigma * standard_normal(x0, generator))
+
+    def guided(self, prior: Prior, x_t: torch.Tensor, i: int) -> torch.Tensor:
+        """The prior's clean estimate, pulled towards the photo."""
+        return self.guidance(prior(x_t, i).x0, prior.x0_std(i))
+
+    def step(
+        self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        x0 = self.guided(prior, x_t, i)
+        return x0, self.next_state(x0, x_t, i, generator)
+
+    def next_state(
+        self, x0: torch.Tensor, x_t: torch.Tensor, i: int, generator: torch.Generator
+    ) -> torch.Tensor:
+        """x_{t-1} with the share ζ of fresh noise (Zhu et al. 2023, eq. 13)."""
+        if i == 0:
+            return x0
+        noise = (1 - self.zeta) ** 0.5 * self.schedule.eps_from_x0(x_t, x0, i)
+        if self.zeta > 0:
+            noise = noise + self.zeta**0.5 * standard_normal(x_t, generator)
+        return self.schedule.q_sample(x0, i - 1, noise)
