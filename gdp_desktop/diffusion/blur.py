@@ -90,10 +90,24 @@ def _convolved(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 
 
 def _convolved_by_fft(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    size = padded.shape[-2:]
-    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernel.to(padded), s=size)
+    height, width = padded.shape[-2:]
+    size = [_quick_length(height), _quick_length(width)]
+    spectrum = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernel.to(padded), s=size)
     # The first h - 1 rows and w - 1 columns are those that ran around the border.
-    return torch.fft.irfft2(spectrum, s=size)[..., kernel.shape[0] - 1 :, kernel.shape[1] - 1 :]
+    first_row, first_column = (n - 1 for n in kernel.shape)
+    return torch.fft.irfft2(spectrum, s=size)[..., first_row:height, first_column:width]
+
+
+def _quick_length(length: int) -> int:
+    """The next length whose only prime factors are 2, 3 and 5; others are slow to transform."""
+    while True:
+        rest = length
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return length
+        length += 1
 
 
 def _factors(kernel: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.linear import conjugate_gradients, linearised
+from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, linearised
 from gdp_desktop.diffusion.spectrum import Diagonal, Means, Spectrum
+from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
 
 # Conjugate-gradient steps of what has no closed form.
@@ -35,6 +36,11 @@ class Degradation(nn.Module):
     pointwise = True
     # Whether φ is learned at every level of the pyramid, and not at the coarsest alone.
     learns_at_every_level = False
+    # Whether a row of ``initial`` and ``noise_gain`` needs no more of y than the rows within
+    # strips.MARGIN of it; if not, they are made of the whole photo at once.
+    local = True
+    # How many rows away guidance still feels a value of y, where a photo is guided in strips.
+    reach = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""
@@ -65,8 +71,14 @@ class Degradation(nn.Module):
 
         ``x`` has the shape of the result; a linear D does not look at its values.
         """
-        return linearised(self, x)[2](residual)
+        return self._linearised(x)[2](residual)
 
+    def _linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
+        predicted, forward, adjoint = linearised(self, x)
+        # A linear D is its own Jacobian, at half the price.
+        return predicted, self.forward if self.linear else forward, adjoint
+
+    @torch.no_grad()
     def pseudo_inverse(
         self, y: torch.Tensor, smallest: float = SMALLEST_SINGULAR
     ) -> torch.Tensor:
@@ -79,12 +91,13 @@ class Degradation(nn.Module):
         spectrum = self.spectrum(Size(start.shape[-1], start.shape[-2]))
         if spectrum is not None:
             return spectrum.pseudo_inverse(y, smallest)
-        _, forward, adjoint = linearised(self, start)
+        _, forward, adjoint = self._linearised(start)
         return conjugate_gradients(
             lambda direction: adjoint(forward(direction)), adjoint(y), torch.ones_like(start),
             SOLVER_STEPS,
         )
 
+    @torch.no_grad()
     def prox(self, x0: torch.Tensor, y: torch.Tensor, rho: float) -> torch.Tensor:
         """The minimum over x of ‖y - D(x)‖² + ρ·‖x - x0‖², rho > 0.
 
@@ -93,7 +106,7 @@ class Degradation(nn.Module):
         spectrum = self.spectrum(Size(x0.shape[-1], x0.shape[-2]))
         if spectrum is not None:
             return spectrum.prox(x0, y, rho)
-        predicted, forward, adjoint = linearised(self, x0)
+        predicted, forward, adjoint = self._linearised(x0)
         diagonal = torch.full_like(x0, rho)
         if self.pointwise:
             diagonal = diagonal + forward(torch.ones_like(x0)).square()
@@ -109,6 +122,13 @@ class Degradation(nn.Module):
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         """How much ``initial`` amplifies noise in y, (N, 1, H, W) or (1, 1, 1, 1)."""
         return y.new_ones(1, 1, 1, 1)
+
+    def rows(self, rows: Rows, height: int) -> Degradation:
+        """The same degradation for an x that is these rows of one of this height.
+
+        It may stand for the whole photo itself where all places are alike.
+        """
+        return self
 
     def shrunk(self) -> Degradation:
         """The same degradation for photos of half the size (the coarser pyramid level)."""
