@@ -44,18 +44,19 @@ class BlindBlur(Blur):
         return BlindBlur(half, halved_kernel(self.kernel.double()))
 
     def adopt(self, coarse: Blur) -> None:  # type: ignore[override]
-        self._replace(doubled_kernel(coarse.kernel.double(), self.size))
+        self.replace(doubled_kernel(coarse.kernel.double(), self.size))
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """A damped step towards the kernel that turns the edges of x0 into those of y."""
         fitted = kernel_from_edges(x0, y, self.kernel)
         if fitted is not None:
-            self._replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
+            self.replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
 
     def estimate(self) -> dict[str, Any]:
         return super().estimate() | {"kernel_size": self.size}
 
-    def _replace(self, kernel: torch.Tensor) -> None:
+    def replace(self, kernel: torch.Tensor) -> None:
+        """Takes a kernel of the same shape that was learned elsewhere."""
         self.kernel.copy_(kernel)
         self.row = self.column = None
 
