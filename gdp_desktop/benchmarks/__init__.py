@@ -31,8 +31,19 @@ BENCHMARKS = {
             },
         ),
         Benchmark(
+            "restoration",
+            "every kind of damage restored by the program and by methods without a prior",
+            crop=128,
+            lists={
+                "tasks": "kinds of damage (default: all)",
+                "methods": "of the program's (default: that of each task); see the command methods",
+                "steps": "numbers of steps (default: those of each method and task)",
+            },
+        ),
+        Benchmark(
             "tuning",
             "settings of the methods compared with, on training photos",
+            crop=128,
         ),
     )
 }

@@ -13,6 +13,8 @@ import torch
 from gdp_desktop.benchmarks import baselines, markdown
 from gdp_desktop.benchmarks.metrics import psnr, ssim
 from gdp_desktop.benchmarks.photos import (
+    as_photo,
+    as_tensor,
     fingerprint,
     generator_for,
     judging_photos,
@@ -36,7 +38,7 @@ def plan(request: Request) -> Plan:
     loaded = load_prior(request.prior, request.device)
     denoisers: dict[str, Denoiser] = {
         "noisy": lambda noisy, sigma: noisy,
-        "nlm": baselines.non_local_means,
+        "nlm": baselines.nlm_at,
         "bm3d": baselines.bm3d,
         "prior": partial(one_evaluation, network_of(loaded), loaded.device),
     }
@@ -69,8 +71,8 @@ def plan(request: Request) -> Plan:
             "noise": "white, Gaussian, not clipped; the same for every method",
             "method prior": "one evaluation at the true σ, float32",
             "method bm3d": "bm3d_rgb at the true σ",
-            "method nlm": "fastNlMeansDenoisingColored, windows of 7 and 21, on 8 bits; h = hColor "
-                          "= a multiple of σ chosen on training photos",
+            "method nlm": "fastNlMeansDenoisingColored, windows of 7 and 21, on 8 bits; h and "
+                          "hColor are multiples of σ chosen on training photos",
         },
     )
 
@@ -100,9 +102,7 @@ def network_of(loaded: LoadedPrior) -> UNet:
 @torch.no_grad()
 def one_evaluation(network: UNet, device: str, noisy: np.ndarray, sigma: float) -> np.ndarray:
     """The prior's clean estimate, told the true σ, in float32."""
-    x_t = torch.from_numpy(noisy).permute(2, 0, 1)[None].mul(2).sub(1).to(device)
-    x0 = denoise_once(network, x_t, 2 * sigma)
-    return (x0[0].permute(1, 2, 0).cpu().numpy() + 1) / 2
+    return as_photo(denoise_once(network, as_tensor(noisy).to(device), 2 * sigma))
 
 
 def measured(path: Path, crop: int, sigma: float, seed: int, denoiser: Denoiser) -> Figures:

@@ -13,9 +13,9 @@ def document(title: str, header: Mapping[str, str], body: str) -> str:
     return f"# {title}\n\n{facts}\n\n{body}\n"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first column is text, the others are figures."""
-    rule = ["---", *["--:"] * (len(columns) - 1)]
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """The first ``texts`` columns are text, the others figures."""
+    rule = [*["---"] * texts, *["--:"] * (len(columns) - texts)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [columns, rule, *rows])
 
 

@@ -10,13 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from gdp_desktop.benchmarks.plan import BenchmarkError
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.training.crops import split_photos
 
-# Crops are multiples of this: JPEG's blocks with halved colours, and any network's stride.
-MULTIPLE = 16
+# Crops are multiples of this, so that every network's stride and JPEG's blocks fit.
+MULTIPLE = 32
 
 
 def judging_photos(folder: Path) -> tuple[Path, ...]:
@@ -50,6 +51,16 @@ def middle_crop(path: Path, side: int) -> np.ndarray:
     crop = pixels[top : top + height, left : left + width, :3].astype(np.float32)
     crop.setflags(write=False)
     return crop
+
+
+def as_tensor(photo: np.ndarray) -> torch.Tensor:
+    """(H, W, 3) in [0, 1] -> (1, 3, H, W) in [-1, 1]"""
+    return torch.from_numpy(photo * np.float32(2) - np.float32(1)).permute(2, 0, 1)[None].float()
+
+
+def as_photo(x: torch.Tensor) -> np.ndarray:
+    """(1, 3, H, W) in [-1, 1] -> (H, W, 3) in [0, 1]"""
+    return np.ascontiguousarray((x[0].permute(1, 2, 0).cpu().numpy() + 1) / 2)
 
 
 def generator_for(seed: int, *what: object) -> np.random.Generator:

@@ -15,8 +15,8 @@ class BenchmarkError(Exception):
     """One sentence: why something cannot be measured and what to do."""
 
 
-class MissingLibrary(Exception):
-    """One sentence: which method is left out because a library for comparisons is not there."""
+class LeftOut(Exception):
+    """One sentence: which method is not in the table, and why."""
 
 
 @dataclass(frozen=True)

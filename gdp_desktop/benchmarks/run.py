@@ -12,7 +12,7 @@ import cv2
 import torch
 
 from gdp_desktop.benchmarks import markdown
-from gdp_desktop.benchmarks.plan import Cell, MissingLibrary, Plan, Request
+from gdp_desktop.benchmarks.plan import Cell, LeftOut, Plan, Request
 from gdp_desktop.benchmarks.table import Table
 from gdp_desktop.image.files import atomic_write
 
@@ -61,7 +61,7 @@ def measure(cell: Cell, table: Table) -> str:
     """Adds the cell to the table; or the sentence that says why it is left out."""
     try:
         table.add(cell, cell.measure())
-    except MissingLibrary as error:
+    except LeftOut as error:
         return str(error)
     return ""
 

@@ -1,81 +1,150 @@
-"""Settings of the methods compared with, chosen on training photos: ``baselines`` holds the best.
+"""Settings of the methods compared with, chosen on training photos; ``baselines`` holds the best.
 
 A photo that judges is never used here, so the methods meet it as unprepared as the prior does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from gdp_desktop.benchmarks import baselines, markdown
+from gdp_desktop.benchmarks import baselines, damage, markdown
+from gdp_desktop.benchmarks.cases import CASES, posed
 from gdp_desktop.benchmarks.denoising import SIGMAS
 from gdp_desktop.benchmarks.metrics import psnr
 from gdp_desktop.benchmarks.photos import fingerprint, generator_for, middle_crop
 from gdp_desktop.benchmarks.plan import Cell, Figures, Plan, Request, Row
+from gdp_desktop.benchmarks.restoration import Way, solved
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.tasks import task_named
 from gdp_desktop.training.crops import split_photos
 
-PHOTOS = 12
-NLM_STRENGTHS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4)
+PHOTOS = 8
+# h and hColor of non-local means, as multiples of σ and, for a JPEG, of 255.
+NLM_STRENGTHS = tuple(product((0.4, 0.5, 0.6, 0.7, 0.8, 1.0), (0.5, 0.6, 0.7, 0.8)))
+JPEG_NLM_STRENGTHS = tuple(product((1, 2, 3, 4, 6), (2, 4, 6, 8)))
+# Noise over signal, and its power of the frequency.
+WIENER = tuple(product((1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (0, 1, 2)))
+ITERATIONS = (5, 10, 20, 40, 80)
+JPEG_SIGMAS = (2, 4, 6, 8, 10, 12, 15)
+
+# A method with one setting, from what is damaged and the seed's random numbers to a result.
+Damage = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+Answer = Callable[[np.ndarray], np.ndarray]
 
 
 def plan(request: Request) -> Plan:
     photos = split_photos(request.photos).train
     count = request.count or PHOTOS
     spread = [photos[k * len(photos) // count] for k in range(min(count, len(photos)))]
+    loaded = load_prior(request.prior, request.device)
+    trials = list(trials_of(loaded, request.seed))
     return Plan(
         key=("photo", "method", "level", "setting"),
         figures=("psnr",),
-        cells=[cell for path in spread for cell in nlm_cells(path, request)],
+        cells=[
+            Cell(
+                (path.name, method, level, setting),
+                partial(measured, path, request, level, spoil, answer),
+                uses_prior=method == "prior",
+            )
+            for path in spread for method, level, setting, spoil, answer in trials
+        ],
         settings={
             "photos": f"training split, evenly spread, {fingerprint(spread)}",
             "crop": f"middle {request.crop}×{request.crop}",
             "seed": str(request.seed),
         },
-        prior_name="none",
-        prior_sha256="none",
-        device="cpu",
+        prior_name=loaded.name,
+        prior_sha256=loaded.sha256,
+        device=loaded.device,
         summary=summary,
-        notes={"nlm": "level: σ of 255; setting: h as a multiple of σ"},
+        notes={
+            "method nlm": "level: σ of 255, or the case; setting: h and hColor, as multiples of σ "
+                          "or of 255",
+            "method wiener": "setting: noise over signal at the highest frequency, and the power "
+                             "of the frequency it falls with",
+            "method richardson-lucy": "setting: iterations",
+            "method prior": "setting: σ of 255 that the task Denoise is told",
+        },
     )
 
 
-def nlm_cells(path: Path, request: Request) -> list[Cell]:
-    return [
-        Cell(
-            (path.name, "nlm", str(sigma), str(strength)),
-            partial(nlm_measured, path, request, sigma, strength),
-        )
-        for sigma in SIGMAS for strength in NLM_STRENGTHS
-    ]
+def trials_of(
+    loaded: LoadedPrior, seed: int
+) -> Iterator[tuple[str, str, str, Damage, Answer]]:
+    """Method, level, setting, the damage and the answer."""
+    for sigma in SIGMAS:
+        spoil = partial(_with_noise, sigma)
+        for of_luma, of_color in NLM_STRENGTHS:
+            answer = partial(
+                baselines.non_local_means, h=of_luma * sigma, h_color=of_color * sigma
+            )
+            yield "nlm", str(sigma), f"{of_luma} {of_color}", spoil, answer
+    for h, h_color in JPEG_NLM_STRENGTHS:
+        answer = partial(baselines.non_local_means, h=h, h_color=h_color)
+        yield "nlm", "jpeg-20", f"{h} {h_color}", _as_jpeg, answer
+    for case, (kernel, _) in damage.BLURS.items():
+        spoil = partial(_with_blur, case)
+        for ratio, power in WIENER:
+            answer = partial(
+                baselines.wiener, kernel=kernel.numpy(), noise_to_signal=ratio, power=power
+            )
+            yield "wiener", case, f"{ratio:g} {power}", spoil, answer
+        for count in ITERATIONS:
+            answer = partial(baselines.richardson_lucy, kernel=kernel.numpy(), iterations=count)
+            yield "richardson-lucy", case, str(count), spoil, answer
+    for sigma in JPEG_SIGMAS:
+        yield "prior", "jpeg-20", str(sigma), _as_jpeg, partial(_denoised, loaded, seed, sigma)
 
 
-def nlm_measured(path: Path, request: Request, sigma: int, strength: float) -> Figures:
+def measured(
+    path: Path, request: Request, level: str, spoil: Damage, answer: Answer
+) -> Figures:
     clean = middle_crop(path, request.crop)
-    noise = generator_for(request.seed, path.name, sigma).standard_normal(clean.shape, np.float32)
-    noisy = clean + np.float32(sigma / 255) * noise
-    return {"psnr": psnr(baselines.non_local_means(noisy, sigma / 255, strength), clean)}
+    y = spoil(clean, generator_for(request.seed, path.name, level))
+    return {"psnr": psnr(answer(y), clean)}
+
+
+def _with_noise(sigma: int, clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return damage.noisy(clean, sigma, generator)
+
+
+def _with_blur(case: str, clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return damage.blurred(clean, case, generator)
+
+
+def _as_jpeg(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return damage.jpeg(clean)
+
+
+def _denoised(loaded: LoadedPrior, seed: int, sigma: float, y: np.ndarray) -> np.ndarray:
+    task = task_named(CASES["jpeg-20"].task)
+    problem = posed(task.id, y, {"sigma": sigma})
+    return solved(problem, task, Way(task.default_method, None), y.shape, loaded, seed)[0]
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """One table per method: mean PSNR by level and setting, the best of each level bold."""
-    parts = ["Mean PSNR in dB; the best setting of each level is bold."]
+    """One table per method: the best setting of each level and its mean PSNR, and its next."""
+    parts = ["Mean PSNR in dB, best settings first; all settings are in the CSV."]
     for method in dict.fromkeys(row["method"] for row in rows):
         its = [row for row in rows if row["method"] == method]
-        settings = list(dict.fromkeys(row["setting"] for row in its))
-        levels = dict.fromkeys(row["level"] for row in its)
-        lines = [line(its, level, settings) for level in levels]
-        parts.append(f"## {method}\n\n" + markdown.table(["level", *settings], lines))
+        lines = [[level, *ranked(its, level)] for level in dict.fromkeys(r["level"] for r in its)]
+        columns = ["level", "best", "second", "third", "worst"]
+        parts.append(f"## {method}\n\n" + markdown.table(columns, lines))
     return "\n\n".join(parts)
 
 
-def line(rows: Sequence[Row], level: str, settings: Sequence[str]) -> list[str]:
-    means = [
-        markdown.mean([r for r in rows if (r["level"], r["setting"]) == (level, s)], "psnr", 2)
-        for s in settings
-    ]
-    best = max(range(len(means)), key=lambda k: float(means[k]))
-    return [level, *(f"**{m}**" if k == best else m for k, m in enumerate(means))]
+def ranked(rows: Sequence[Row], level: str) -> list[str]:
+    """The three best settings of a level and the worst, each with its mean PSNR."""
+    by_setting: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["level"] == level:
+            by_setting.setdefault(row["setting"], []).append(row)
+    means = {setting: markdown.mean(its, "psnr", 2) for setting, its in by_setting.items()}
+    order = sorted(means, key=lambda setting: -float(means[setting]))
+    return [f"{setting}: {means[setting]}" for setting in [*order[:3], order[-1]]]

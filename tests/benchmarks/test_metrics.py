@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from gdp_desktop.benchmarks import metrics
+from gdp_desktop.benchmarks.photos import as_tensor
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.tasks.task import Problem
 
 
 def flat(value: float, side: int = 16) -> np.ndarray:
@@ -63,3 +66,42 @@ def test_ssim_is_symmetric_and_one_for_equals() -> None:
 def test_ssim_needs_a_window() -> None:
     with pytest.raises(ValueError, match="11"):
         metrics.ssim(flat(0.5, 10), flat(0.5, 10))
+
+
+def ramp() -> np.ndarray:
+    """100×100 different values."""
+    values = np.linspace(0.1, 0.9, 10_000).reshape(100, 100, 1)
+    return np.repeat(values, 3, axis=2)
+
+
+def test_loe_of_a_brightening_that_keeps_the_order_is_zero() -> None:
+    assert metrics.lightness_order_error(ramp() ** 0.4, ramp()) == 0
+
+
+def test_loe_of_the_reversed_order_counts_all_others() -> None:
+    assert metrics.lightness_order_error(1 - ramp(), ramp()) == 9_999
+
+
+def test_loe_looks_at_the_lightest_channel() -> None:
+    coloured = ramp() * [1.0, 0.5, 0.2]
+    assert metrics.lightness_order_error(coloured, ramp()) == 0
+
+
+def test_laplacian_variance_of_a_chequered_photo() -> None:
+    # Every pixel differs by ten grey levels from its four neighbours.
+    chequered = np.indices((8, 8)).sum(axis=0) % 2 * 10 / 255
+    assert metrics.laplacian_variance(np.repeat(chequered[..., None], 3, 2)) == \
+        pytest.approx(40**2)
+    assert metrics.laplacian_variance(flat(0.3)) == 0
+
+
+def test_estimated_noise_of_a_noisy_flat_photo() -> None:
+    y = flat(0.5, 128) + 10 / 255 * np.random.default_rng(0).standard_normal(
+        (128, 128, 3), np.float32
+    )
+    assert metrics.estimated_noise(y) == pytest.approx(10, rel=0.2)
+
+
+def test_consistency_is_in_eight_bit_units() -> None:
+    problem = Problem(as_tensor(flat(0.5)), Degradation(), (0.0,))
+    assert metrics.consistency(flat(0.6), problem) == pytest.approx(25.5**2, rel=1e-4)

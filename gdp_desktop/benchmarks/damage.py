@@ -1,0 +1,93 @@
+"""The damage that the restoration benchmark does to clean crops, (H, W, 3) in [0, 1]."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.benchmarks.baselines import as_bytes
+from gdp_desktop.benchmarks.photos import as_photo, as_tensor
+from gdp_desktop.diffusion import light
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.kernels import motion_kernel, published_kernel
+from gdp_desktop.tasks.super_resolution import Downsampling
+
+MISSING_SHARE = 0.25
+JPEG_QUALITY = 20
+# Low light: the share of the light, photons of a white pixel in good light, noise of reading.
+LIGHT_FACTOR, PHOTONS, READ_NOISE = 0.1, 4_000, 1e-3
+
+
+# The blurs of the cases: kernel, and the noise on top of it, of 255.
+BLURS = {
+    "deblurring": (published_kernel(), 0.0),
+    "deblurring-noise": (published_kernel(), 5.0),
+    "motion-blur": (motion_kernel(15, 30), 0.0),
+}
+
+
+class BicubicDownsampling(Downsampling):
+    """Every output pixel is an antialiased bicubic mean, as programs shrink photos."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        down, across = (self._matrix(n).to(x) for n in x.shape[-2:])
+        return down @ x @ across.T
+
+    def _matrix(self, length: int) -> torch.Tensor:
+        """(length / factor, length): torch's resize has no forward-mode derivative, this has."""
+        identity = torch.eye(length)[None, None]
+        size = (length // self.factor, length)
+        return F.interpolate(identity, size, mode="bicubic", antialias=True)[0, 0]
+
+
+def blurred(clean: np.ndarray, case: str, generator: np.random.Generator) -> np.ndarray:
+    """Blurred as in BLURS; rounded to 8 bits, or with white noise that is neither rounded nor
+    clipped."""
+    kernel, sigma = BLURS[case]
+    y = as_photo(Blur(kernel)(as_tensor(clean)))
+    return noisy(y, sigma, generator) if sigma else rounded(y)
+
+
+def noisy(clean: np.ndarray, sigma: float, generator: np.random.Generator) -> np.ndarray:
+    """White Gaussian noise of σ of 255, not clipped."""
+    return clean + np.float32(sigma / 255) * generator.standard_normal(clean.shape, np.float32)
+
+
+def jpeg(clean: np.ndarray) -> np.ndarray:
+    """Saved with quality 20 (OpenCV, colours halved) and read again."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    encoded = cv2.imencode(".jpg", as_bytes(clean)[..., ::-1], quality)[1]
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+    return np.ascontiguousarray(decoded[..., ::-1]).astype(np.float32) / 255
+
+
+def darkened(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A tenth of the light, with a sensor's noise: Poisson-distributed photons and Gaussian noise
+    of reading, in linear light; then sRGB in 8 bits."""
+    linear = light.decode(torch.from_numpy(clean.copy())).numpy().astype(np.float64)
+    photons = generator.poisson(LIGHT_FACTOR * PHOTONS * linear) / PHOTONS
+    read = photons + READ_NOISE * generator.standard_normal(clean.shape)
+    return rounded(light.encode(torch.from_numpy(read)).numpy().astype(np.float32))
+
+
+def missing_pixels(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """(H, W), true for a random quarter of the pixels: all three channels are missing there."""
+    count = shape[0] * shape[1]
+    unknown = np.zeros(count, bool)
+    unknown[generator.permutation(count)[: round(MISSING_SHARE * count)]] = True
+    return unknown.reshape(shape[:2])
+
+
+def rounded(photo: np.ndarray) -> np.ndarray:
+    return as_bytes(photo).astype(np.float32) / 255
+
+
+def shrunk_by_mean(clean: np.ndarray, factor: int) -> np.ndarray:
+    return rounded(as_photo(Downsampling(factor)(as_tensor(clean))))
+
+
+def shrunk_bicubic(clean: np.ndarray, factor: int) -> np.ndarray:
+    return rounded(as_photo(BicubicDownsampling(factor)(as_tensor(clean))))
+

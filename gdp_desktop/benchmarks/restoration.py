@@ -1,0 +1,221 @@
+"""Every kind of damage, restored by the program's own engine and by methods without a prior."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gdp_desktop.benchmarks import markdown, metrics
+from gdp_desktop.benchmarks.cases import CASES, Case, Damaged
+from gdp_desktop.benchmarks.photos import (
+    as_photo,
+    fingerprint,
+    generator_for,
+    judging_photos,
+    middle_crop,
+)
+from gdp_desktop.benchmarks.plan import (
+    BenchmarkError,
+    Cell,
+    Figures,
+    LeftOut,
+    Plan,
+    Request,
+    Row,
+)
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import METHODS, method_named
+from gdp_desktop.methods.method import Assignment
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.restore import MAX_STEPS, checked_steps
+from gdp_desktop.tasks import Task, task_named
+from gdp_desktop.tasks.task import Problem
+
+DEFAULT = "default"
+# The row that says how sharp and how noisy the clean crops are.
+CLEAN = "clean"
+FIGURES = (
+    "psnr", "ssim", "consistency", "loe", "sharpness", "noise", "evaluations", "seconds",
+)
+DIGITS = {"psnr": 2, "ssim": 3, "consistency": 2, "loe": 0, "sharpness": 0, "noise": 2,
+          "evaluations": 0, "seconds": 2}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A method of the program; ``steps`` None takes the default of method and task."""
+
+    method: str
+    steps: int | None
+
+
+def plan(request: Request) -> Plan:
+    photos = judging_photos(request.photos)
+    chosen = photos[: request.count]
+    loaded = load_prior(request.prior, request.device)
+    tasks = request.chosen("tasks", tuple(CASES))
+    crops = Crops(request.crop, request.seed)
+    cells = [
+        cell
+        for path in chosen
+        for task in tasks
+        for cell in cells_of(crops, path, task, ways_of(request, CASES[task]), loaded)
+    ]
+    return Plan(
+        key=("photo", "task", "method", "steps"),
+        figures=FIGURES,
+        cells=cells,
+        settings={
+            "photos": f"held-out split of {fingerprint(photos)}",
+            "crop": f"middle {request.crop}×{request.crop}",
+            "seed": str(request.seed),
+        },
+        prior_name=loaded.name,
+        prior_sha256=loaded.sha256,
+        device=loaded.device,
+        summary=summary,
+        notes={"measured": f"{len(chosen)} of the photos"}
+        | {f"task {task}": CASES[task].help for task in tasks},
+    )
+
+
+def ways_of(request: Request, case: Case) -> list[Way]:
+    """Raises BenchmarkError for unknown methods and impossible steps."""
+    task = task_named(case.task)
+    methods: tuple[str, ...] = (task.default_method,)
+    if request.lists.get("methods"):
+        methods = request.chosen("methods", tuple(METHODS))
+    return [Way(method, steps) for method in methods for steps in steps_of(request)]
+
+
+def steps_of(request: Request) -> tuple[int | None, ...]:
+    given = request.lists.get("steps", ())
+    if not all(text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_STEPS for text in given):
+        raise BenchmarkError(
+            f'--steps cannot be "{",".join(given)}"; give whole numbers from 1 to {MAX_STEPS}.'
+        )
+    return tuple(int(text) for text in dict.fromkeys(given)) or (None,)
+
+
+@dataclass(frozen=True)
+class Crops:
+    """The clean crops and the damage done to them: the same for every method."""
+
+    side: int
+    seed: int
+
+    def clean(self, path: Path) -> np.ndarray:
+        return middle_crop(path, self.side)
+
+    def damaged(self, path: Path, task: str) -> Damaged:
+        return CASES[task].damaged(self.clean(path), generator_for(self.seed, path.name, task))
+
+
+def cells_of(
+    crops: Crops, path: Path, task: str, ways: Sequence[Way], loaded: LoadedPrior
+) -> Iterator[Cell]:
+    for name in (CLEAN, *CASES[task].trivial):
+        yield Cell(
+            (path.name, task, name, ""), partial(without_prior, crops, path, task, name)
+        )
+    for way in ways:
+        steps = DEFAULT if way.steps is None else str(way.steps)
+        yield Cell(
+            (path.name, task, way.method, steps),
+            partial(with_prior, crops, path, task, way, loaded), uses_prior=True,
+        )
+
+
+def without_prior(crops: Crops, path: Path, task: str, name: str) -> Figures:
+    clean = crops.clean(path)
+    if name == CLEAN:
+        return {
+            "sharpness": metrics.laplacian_variance(clean),
+            "noise": metrics.estimated_noise(clean),
+        }
+    damaged = crops.damaged(path, task)
+    started = time.perf_counter()
+    result = damaged.trivial[name]()
+    seconds = time.perf_counter() - started
+    figures = judged(result, clean, damaged, CASES[task])
+    if not damaged.told:  # the problem's degradation is a guess of the task's
+        figures["consistency"] = None
+    return {**figures, "seconds": seconds}
+
+
+def with_prior(
+    crops: Crops, path: Path, task: str, way: Way, loaded: LoadedPrior
+) -> Figures:
+    clean, damaged = crops.clean(path), crops.damaged(path, task)
+    started = time.perf_counter()
+    result, evaluations = solved(
+        damaged.problem, task_named(CASES[task].task), way, clean.shape, loaded, crops.seed
+    )
+    seconds = time.perf_counter() - started
+    figures = judged(result, clean, damaged, CASES[task])
+    return {**figures, "evaluations": evaluations, "seconds": seconds}
+
+
+def solved(
+    problem: Problem, task: Task, way: Way, shape: tuple[int, ...], loaded: LoadedPrior, seed: int
+) -> tuple[np.ndarray, int]:
+    """The engine's answer (H, W, 3) and how many network evaluations it took.
+
+    Given steps hold for every pyramid level, so that methods are compared at equal effort; the
+    default ones are what the program does.  Raises LeftOut if the method cannot do the task.
+    """
+    method = method_named(way.method)
+    if way.steps is not None:
+        problem = replace(problem, coarse_steps=None)
+    if refusal := method.refusal(problem):
+        raise LeftOut(refusal)
+    height, width = shape[:2]
+    solver = method.solver(Assignment(
+        problem, loaded.prior, Size(width, height), checked_steps(task, method, way.steps),
+        task.coarse_side, 1, method.values({}),
+    ))
+    evaluations = 0
+
+    def count() -> None:
+        nonlocal evaluations
+        evaluations += 1
+
+    x0 = torch.empty(0)
+    for estimate in solver.solve(torch.Generator().manual_seed(seed), count):
+        x0 = estimate.x0
+    return as_photo(x0).clip(0, 1), evaluations
+
+
+def judged(
+    result: np.ndarray, clean: np.ndarray, damaged: Damaged, case: Case
+) -> dict[str, float | None]:
+    return {
+        "psnr": metrics.psnr(result, clean),
+        "ssim": metrics.ssim(result, clean),
+        "consistency": metrics.consistency(result, damaged.problem),
+        "loe": metrics.lightness_order_error(result, damaged.y) if case.judges_light else None,
+        "sharpness": metrics.laplacian_variance(result),
+        "noise": metrics.estimated_noise(result),
+    }
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """Means over the photos, one line per task, method and steps."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    order = {task: number for number, task in enumerate(CASES)}
+    for row in sorted(rows, key=lambda row: order[row["task"]]):
+        groups.setdefault((row["task"], row["method"], row["steps"]), []).append(row)
+    lines = [
+        [*key, str(len(its)), *(markdown.mean(its, name, DIGITS[name]) for name in FIGURES)]
+        for key, its in groups.items()
+    ]
+    return "Means over the photos.\n\n" + markdown.table(
+        ["task", "method", "steps", "photos", *FIGURES], lines, texts=3
+    )
+
