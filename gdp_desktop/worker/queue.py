@@ -52,7 +52,8 @@ class Role(IntEnum):
 class Row:
     """A job and what has become of it.
 
-    ``fraction`` is between 0 and 1. ``is_passing`` rows go first and leave when they are over.
+    ``fraction`` is between 0 and 1. ``is_wanted`` rows run whether the queue is started or not;
+    ``is_passing`` ones leave when they are over.
     """
 
     job: Job
@@ -61,11 +62,17 @@ class Row:
     seconds_left: float | None = None
     error: str = ""
     report: Report | None = None
+    is_wanted: bool = False
     is_passing: bool = False
 
     @property
     def saved_to(self) -> Path | None:
         return Path(self.report.output) if self.report and self.report.output else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the result."""
+        return self.report.notes if self.report else ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ class JobQueue(QAbstractListModel):
 
     def run_now(self, job: Job) -> None:
         """Before all that wait, as soon as the running job is over."""
-        self._insert(1 if self._running else 0, [Row(job, is_passing=True)])
+        self._insert(1 if self._running else 0, [Row(job, is_wanted=True, is_passing=True)])
 
     def start(self) -> None:
         """Take the waiting jobs one after the other."""
@@ -140,6 +147,8 @@ class JobQueue(QAbstractListModel):
     def stop(self) -> None:
         """Cancel the running job and leave the others waiting."""
         self._is_started = False
+        for row in self._rows:
+            row.is_wanted = row.is_passing
         self._runner.cancel()
         self.changed.emit()
 
@@ -159,11 +168,11 @@ class JobQueue(QAbstractListModel):
             self.cancel(number)
 
     def retry(self, number: int) -> None:
-        """Run a job again that is over."""
+        """Run a job again that is over, and no other."""
         row = self._rows[number]
         if row.state.is_over:
-            self._set(row, **vars(Row(row.job)))
-            self.start()
+            self._set(row, **vars(Row(row.job, is_wanted=True)))
+            self._go_on()
 
     def remove(self, number: int) -> None:
         """A running job is cancelled first; its row goes when it has ended."""
@@ -195,7 +204,7 @@ class JobQueue(QAbstractListModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.job.source.name
             case Qt.ItemDataRole.ToolTipRole:
-                return row.error or str(row.saved_to or row.job.source)
+                return row.error or " ".join((str(row.saved_to or row.job.source), *row.notes))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{row.job.source.name}, {row.state.value} {row.error}".strip()
             case Role.ROW:
@@ -247,7 +256,8 @@ class JobQueue(QAbstractListModel):
 
     def _next(self) -> Row | None:
         waiting = [row for row in self._rows if row.state is JobState.WAITING]
-        return next((row for row in waiting if row.is_passing or self._is_started), None)
+        may_go = [row for row in waiting if row.is_wanted or self._is_started]
+        return min(may_go, key=lambda row: (not row.is_passing, not row.is_wanted), default=None)
 
     @Slot(object)
     def _on_started(self, _started: Started) -> None:

@@ -69,11 +69,38 @@ def test_a_failed_job_can_be_tried_again(
     queue.add(folder_job(make_photo("a.png")))
     finish(qtbot, queue)
     engine.failures.clear()
-    with qtbot.waitSignal(queue.batch_ended, timeout=5000) as blocker:
+    with qtbot.waitSignal(queue.job_ended, timeout=5000):
         queue.retry(0)
-    assert blocker.args[0] == Summary(done=1)
     assert states(queue) == [JobState.DONE]
     assert queue.rows[0].error == ""
+
+
+def test_trying_again_leaves_the_others_waiting(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+) -> None:
+    queue.add(folder_job(make_photo("a.png")))
+    finish(qtbot, queue)
+    queue.add(folder_job(make_photo("b.png")))
+    with qtbot.waitSignal(queue.job_ended, timeout=5000):
+        queue.retry(0)
+    assert states(queue) == [JobState.DONE, JobState.WAITING]
+    assert queue.running_job is None and not queue.is_started
+
+
+def test_what_is_tried_again_goes_before_what_waits(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+) -> None:
+    engine.failures["c.png"] = "The disk is full."
+    queue.add(folder_job(make_photo("c.png")))
+    finish(qtbot, queue)
+    engine.failures.clear()
+    engine.jobs.clear()
+    engine.pause = 0.01
+    queue.add(*(folder_job(make_photo(name)) for name in ("a.png", "b.png")))
+    with qtbot.waitSignal(queue.batch_ended, timeout=5000):
+        queue.start()
+        queue.retry(0)
+    assert [job.source.name for job in engine.jobs] == ["a.png", "c.png", "b.png"]
 
 
 def test_cancelling_one_job_goes_on_with_the_next(

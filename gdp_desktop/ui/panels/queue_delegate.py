@@ -88,7 +88,7 @@ class QueueDelegate(QStyledItemDelegate):
                 parts = [title, percent(row.fraction), time_left(row.seconds_left)]
                 return " · ".join(part for part in parts if part)
             case JobState.DONE if row.saved_to:
-                return f"{title} · saved as {row.saved_to.name}"
+                return " · ".join((title, f"saved as {row.saved_to.name}", *row.notes))
             case JobState.FAILED:
                 return row.error
         return f"{title} · {row.state.value}"
