@@ -21,7 +21,7 @@ from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.screen import drop_cv2_qt_paths, has_display
 from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
 from gdp_desktop.ui.theme import apply_theme
-from gdp_desktop.worker.loader import Loader
+from gdp_desktop.worker.loader import Loader, Price
 from gdp_desktop.worker.queue import JobQueue
 from gdp_desktop.worker.runner import Restore, Runner
 
@@ -80,9 +80,11 @@ class Mishaps(QObject):
 class Program:
     """All long-lived objects, made in the order in which they need each other."""
 
-    def __init__(self, restore: Restore, repertoire: Repertoire) -> None:
+    def __init__(
+        self, restore: Restore, repertoire: Repertoire, price: Price | None = None
+    ) -> None:
         self.runner = Runner(restore)
-        self.loader = Loader()
+        self.loader = Loader(price)
         self.queue = JobQueue(self.runner)
         self.window = MainWindow(self.queue, self.loader, repertoire, Settings())
         self.mishaps = Mishaps()

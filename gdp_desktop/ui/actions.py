@@ -23,6 +23,7 @@ class Needs(Flag):
     MASK = auto()
     RUNNING = auto()
     IDLE = auto()
+    COMPLETE = auto()
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ ACTIONS = (
     ActionRow("show_split", "canvas.show_split", "&Before | after", ("Y",), "split",
               "Show both, with a divider to drag", Needs.COMPARISON, True),
     ActionRow("run", "workbench.run", "&Restore photo", ("Shift+R",), "run",
-              "Restore the open photo", Needs.PHOTO | Needs.IDLE),
+              "Restore the open photo", Needs.PHOTO | Needs.IDLE | Needs.COMPLETE),
     ActionRow("cancel", "workbench.cancel", "&Cancel", ("Esc",), "cancel", "Stop restoring",
               Needs.RUNNING),
     ActionRow("show_shortcuts", "window.show_shortcuts", "&Keyboard shortcuts", ("F1", "Ctrl+/"),

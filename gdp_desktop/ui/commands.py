@@ -9,7 +9,7 @@ from PySide6.QtGui import QUndoCommand
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.ui.document import Document
-from gdp_desktop.ui.mask_tiles import TileChange, differences, unpacked
+from gdp_desktop.ui.mask_tiles import TileChange, clearing, differences, unpacked
 from gdp_desktop.worker.loader import Prepared
 
 RESULTS_KEPT = 4
@@ -34,8 +34,12 @@ class ChangeTiles(QUndoCommand):
         self._announce()
 
     def _announce(self) -> None:
+        """Once for all tiles: a large mask has a thousand of them."""
+        touched = Rect(0, 0, 0, 0)
         for tile in self._changes:
-            self._document.touch_mask(tile.rect)
+            touched = touched.union(tile.rect)
+        if not touched.is_empty:
+            self._document.touch_mask(touched)
 
 
 class PaintStroke(ChangeTiles):
@@ -54,13 +58,13 @@ class PaintStroke(ChangeTiles):
 
 
 class LoadMask(ChangeTiles):
-    def __init__(self, document: Document, mask: Mask, text: str = "Load mask") -> None:
-        super().__init__(document, differences(document.mask, mask), text)
+    def __init__(self, document: Document, mask: Mask) -> None:
+        super().__init__(document, differences(document.mask, mask), "Load mask")
 
 
-class ClearMask(LoadMask):
+class ClearMask(ChangeTiles):
     def __init__(self, document: Document) -> None:
-        super().__init__(document, Mask.empty(document.mask.size), "Clear mask")
+        super().__init__(document, clearing(document.mask), "Clear mask")
 
 
 class InvertMask(QUndoCommand):

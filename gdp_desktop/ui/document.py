@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakSet
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
@@ -11,6 +12,7 @@ from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Preview
+from gdp_desktop.ui.mask_tiles import painted_copy
 from gdp_desktop.worker.loader import Opened, Prepared
 
 UNDO_LIMIT = 200
@@ -21,6 +23,7 @@ class Document(QObject):
 
     opened = Signal()
     mask_changed = Signal(object)
+    others_changed = Signal()
     result_changed = Signal()
     preview_changed = Signal()
     modified_changed = Signal(bool)
@@ -31,8 +34,11 @@ class Document(QObject):
         self.undo_stack.setUndoLimit(UNDO_LIMIT)
         self._source: Opened | None = None
         self._mask = Mask.empty(Size(1, 1))
+        self._snapshot: Mask | None = None
+        self._is_painted: bool | None = False
+        self._others: tuple[Path, ...] = ()
         self._result: Prepared | None = None
-        self._saved: Photo | None = None
+        self._saved: WeakSet[Photo] = WeakSet()
         self._preview: Preview | None = None
 
     @property
@@ -53,6 +59,24 @@ class Document(QObject):
         return self._mask
 
     @property
+    def is_painted(self) -> bool:
+        """Whether the mask has anything in it; looked up at most once after each change."""
+        if self._is_painted is None:
+            self._is_painted = not self._mask.is_empty
+        return self._is_painted
+
+    def mask_for_job(self) -> Mask | None:
+        """A copy, and the same one until the mask changes; None if nothing is painted."""
+        if self._snapshot is None and self.is_painted:
+            self._snapshot = painted_copy(self._mask)
+        return self._snapshot
+
+    @property
+    def others(self) -> tuple[Path, ...]:
+        """Further photos of the same scene."""
+        return self._others
+
+    @property
     def result(self) -> Prepared | None:
         return self._result
 
@@ -64,30 +88,38 @@ class Document(QObject):
     @property
     def is_modified(self) -> bool:
         """Whether there is a result that no file holds."""
-        return self._result is not None and self._result.photo is not self._saved
+        return self._result is not None and self._result.photo not in self._saved
 
     def open(self, opened: Opened) -> None:
         self.undo_stack.clear()
         self._source = opened
         self._mask = Mask.empty(opened.photo.size)
-        self._result = self._saved = self._preview = None
+        self._snapshot, self._is_painted = None, False
+        self._others = ()
+        self._result = self._preview = None
         self.opened.emit()
+        self.others_changed.emit()
         self.modified_changed.emit(False)
 
     def touch_mask(self, rect: Rect) -> None:
+        self._snapshot = self._is_painted = None
         self.mask_changed.emit(rect)
+
+    def set_others(self, others: tuple[Path, ...]) -> None:
+        self._others = others
+        self.others_changed.emit()
 
     def show_preview(self, preview: Preview | None) -> None:
         self._preview = preview
         self.preview_changed.emit()
 
     def set_result(self, result: Prepared | None) -> None:
-        """Called by undo commands only."""
+        """By undo commands, and to look at another of the results there are."""
         self._result = result
         self.result_changed.emit()
         self.modified_changed.emit(self.is_modified)
 
     def note_saved(self, photo: Photo) -> None:
         """``photo`` is in a file now; it may no longer be the result that is shown."""
-        self._saved = photo
+        self._saved.add(photo)
         self.modified_changed.emit(self.is_modified)

@@ -19,13 +19,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gdp_desktop.image.photo import Photo
+from gdp_desktop.restoration.job import Finished, Job
 from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.drops import dropped_paths
 from gdp_desktop.ui.empty_hint import EmptyHint
 from gdp_desktop.ui.file_actions import FileActions
+from gdp_desktop.ui.filmstrip import Filmstrip
+from gdp_desktop.ui.forecast import Forecast
 from gdp_desktop.ui.mask_brush import MaskBrush
 from gdp_desktop.ui.message_bar import MessageBar, Offer
 from gdp_desktop.ui.panels import PANELS
@@ -68,6 +70,8 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(self.document, self.brush)
         self.files = FileActions(self, self.document, self.workbench, settings)
         self.message_bar = MessageBar()
+        self._filmstrip = Filmstrip(self.document, self.workbench.variations, repertoire)
+        self._forecast = Forecast(self.document, self.workbench, loader, self)
         self._hint = EmptyHint()
         self._status = StatusLine(self.document)
         self._original_since = 0.0
@@ -98,6 +102,7 @@ class MainWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.message_bar)
         column.addWidget(self.canvas, 1)
+        column.addWidget(self._filmstrip)
         self.setCentralWidget(middle)
         self.setStatusBar(self._status)
         QVBoxLayout(self.canvas).addWidget(self._hint, 0, Qt.AlignmentFlag.AlignCenter)
@@ -128,7 +133,7 @@ class MainWindow(QMainWindow):
     def _add_panels(self) -> None:
         around = Surroundings(
             self.document, self.queue, self.workbench, self.brush, self._repertoire,
-            self.actions_by_id,
+            self._forecast, self.actions_by_id,
         )
         for kind in PANELS:
             dock = QDockWidget(kind.title, self, objectName=kind.__name__)
@@ -158,7 +163,8 @@ class MainWindow(QMainWindow):
     def _listen(self) -> None:
         document, bench, tasks = self.document, self.workbench, self.panel(TaskPanel)
         for signal in (document.opened, document.result_changed, document.preview_changed,
-                       document.undo_stack.indexChanged, bench.running_changed):
+                       document.undo_stack.indexChanged, document.others_changed,
+                       bench.recipe_changed, bench.running_changed):
             signal.connect(self._refresh)
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
@@ -167,9 +173,13 @@ class MainWindow(QMainWindow):
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
         bench.left_unsaved.connect(self._offer_to_save)
+        bench.left_running.connect(self._tell_what_runs)
+        bench.scene_dropped.connect(self._ask_about_scene)
         bench.enqueued.connect(self._docks[QueuePanel].show)
         bench.running_changed.connect(self._on_running)
         tasks.recipe_changed.connect(self._on_recipe_changed)
+        self._filmstrip.chosen.connect(bench.show_variation)
+        self._filmstrip.recipe_wanted.connect(tasks.set_recipe)
         self._hint.open_asked.connect(self.files.open_photo)
         self.actions_by_id["show_original"].toggled.connect(self._note_time)
         self.canvas.zoom_changed.connect(self._status.show_zoom)
@@ -193,9 +203,10 @@ class MainWindow(QMainWindow):
             Needs.PHOTO: document.photo is not None,
             Needs.RESULT: document.result is not None,
             Needs.COMPARISON: document.result is not None or document.preview is not None,
-            Needs.MASK: not document.mask.is_empty,
+            Needs.MASK: document.is_painted,
             Needs.RUNNING: self.workbench.is_running,
             Needs.IDLE: not self.workbench.is_running,
+            Needs.COMPLETE: not self.workbench.hindrance,
         }
         state = Needs.NOTHING
         for need, is_met in facts.items():
@@ -204,7 +215,7 @@ class MainWindow(QMainWindow):
 
     def _on_opened(self) -> None:
         self._hint.hide()
-        self.message_bar.hide()
+        self.message_bar.dismiss()
         self._status.clearMessage()
         self._choose_tool()
         self._show_title()
@@ -233,8 +244,9 @@ class MainWindow(QMainWindow):
 
     def _on_running(self, running: bool) -> None:
         """The mask would cover what is being restored."""
+        self._filmstrip.setEnabled(not running)
         if running:
-            self.message_bar.hide()
+            self.message_bar.dismiss()
             self.canvas.show_mask(False)
 
     def _inform(self, sentence: str) -> None:
@@ -244,9 +256,24 @@ class MainWindow(QMainWindow):
         self._status.clearMessage()
         self.message_bar.warn(sentence)
 
-    def _offer_to_save(self, photo: Photo, source: Path) -> None:
-        save = Offer("Save it", partial(self.workbench.save_left, photo, source))
+    def _offer_to_save(self, result: Finished, source: Path) -> None:
+        save = Offer("Save it", partial(self.workbench.save_left, result, source))
         self.message_bar.inform(f"The result of {source.name} was not saved.", save)
+
+    def _tell_what_runs(self, job: Job) -> None:
+        cancel = Offer("Cancel it", partial(self.workbench.cancel_left, job))
+        self.message_bar.inform(
+            f"{job.source.name} is still being restored; you can save it here when it is done.",
+            cancel,
+        )
+
+    def _ask_about_scene(self, paths: list[Path]) -> None:
+        title = self.workbench.task.title
+        self.message_bar.inform(
+            f"Are these {len(paths)} photos of one scene, for “{title}”?",
+            Offer("One scene", partial(self.workbench.open_scene, paths)),
+            Offer("Restore one by one", partial(self.workbench.enqueue, paths)),
+        )
 
     # Slots of actions that concern the window itself
 
@@ -306,5 +333,9 @@ class MainWindow(QMainWindow):
         if self.queue.is_started:
             self.message_bar.warn("The queue is not done yet.",
                                   Offer("Cancel the queue and close", self.close))
+            return False
+        if job := self.queue.running_job:
+            self.message_bar.warn(f"{job.source.name} is still being restored.",
+                                  Offer("Cancel it and close", self.close))
             return False
         return True

@@ -16,12 +16,19 @@ from gdp_desktop.image.mask import Mask
 SIDE = 256
 
 
+class Packed(NamedTuple):
+    """The pixels of a tile: one value and how often, or compressed as they are."""
+
+    pixels: bytes
+    times: int = 0
+
+
 class TileChange(NamedTuple):
-    """A tile before and after, packed."""
+    """A tile before and after."""
 
     rect: Rect
-    before: bytes
-    after: bytes
+    before: Packed
+    after: Packed
 
 
 def tiles_touching(mask: Mask, rect: Rect) -> Iterator[Rect]:
@@ -51,7 +58,7 @@ class MaskHistory:
 
 
 def change(rect: Rect, before: bytes, after: bytes) -> TileChange:
-    return TileChange(rect, zlib.compress(before, 1), zlib.compress(after, 1))
+    return TileChange(rect, packed(before), packed(after))
 
 
 def differences(mask: Mask, other: Mask) -> list[TileChange]:
@@ -61,5 +68,32 @@ def differences(mask: Mask, other: Mask) -> list[TileChange]:
     return [change(*pair) for pair in pairs if pair[1] != pair[2]]
 
 
-def unpacked(pixels: bytes) -> bytes:
-    return zlib.decompress(pixels)
+def clearing(mask: Mask) -> list[TileChange]:
+    """What has to be changed to leave nothing painted."""
+    tiles = ((tile, mask.read(tile)) for tile in tiles_touching(mask, mask.bounds()))
+    return [
+        TileChange(tile, before, Packed(b"\0", len(pixels)))
+        for tile, pixels in tiles
+        if (before := packed(pixels)) != Packed(b"\0", len(pixels))
+    ]
+
+
+def packed(pixels: bytes) -> Packed:
+    """Most tiles are painted all over or not at all, and looking costs far less than packing."""
+    if pixels[1:] == pixels[:-1]:
+        return Packed(pixels[:1], len(pixels))
+    return Packed(zlib.compress(pixels, 1))
+
+
+def unpacked(tile: Packed) -> bytes:
+    return tile.pixels * tile.times if tile.times else zlib.decompress(tile.pixels)
+
+
+def painted_copy(mask: Mask) -> Mask:
+    """As ``mask.copy()``; memory is taken and time spent only where something is painted."""
+    copy = Mask.empty(mask.size)
+    for tile in tiles_touching(mask, mask.bounds()):
+        pixels = mask.read(tile)
+        if pixels.strip(b"\0"):
+            copy.write(tile, pixels)
+    return copy

@@ -27,6 +27,7 @@ class MessageBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("messageBar")
+        self._has_offers = False
         self._label = QLabel(wordWrap=True)
         self._buttons = QHBoxLayout()
         self._timer = QTimer(self, singleShot=True, interval=1000 * SECONDS_TO_READ)
@@ -52,10 +53,16 @@ class MessageBar(QFrame):
     def warn(self, sentence: str, *offers: Offer) -> None:
         self._show(sentence, offers, failure=True)
 
+    def dismiss(self) -> None:
+        """Something else goes on now; an offer that still stands is not taken away."""
+        if not self._has_offers:
+            self.hide()
+
     def _show(self, sentence: str, offers: tuple[Offer, ...], *, failure: bool) -> None:
         self._timer.stop()
         self._label.setText(sentence)
         self.setAccessibleName(sentence)
+        self._has_offers = bool(offers)
         self._replace_buttons(offers)
         self.setProperty("failure", failure)
         self.style().unpolish(self)

@@ -5,14 +5,27 @@ from __future__ import annotations
 
 def time_left(seconds: float | None) -> str:
     """Rounder the longer it takes; empty while it cannot be told."""
-    if seconds is None:
-        return ""
+    return "" if seconds is None else f"{duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{max(1, round(seconds))} s left"
+        return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes} min left"
-    return f"{minutes // 60} h {minutes % 60:02} min left"
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def cost_in_words(seconds: float | None, peak_bytes: int | None) -> str:
+    """What a job takes, as far as it can be told; empty if nothing can."""
+    facts = []
+    if seconds is not None:
+        facts.append(duration(seconds))
+    if peak_bytes is not None:
+        facts.append(f"{peak_bytes / 1e9:.1f} GB" if peak_bytes >= 1e8
+                     else f"{max(1, round(peak_bytes / 1e6))} MB")
+    return f"About {', '.join(facts)}" if facts else ""
 
 
 def percent(share: float) -> str:

@@ -10,12 +10,12 @@ from PySide6.QtCore import QObject, Signal
 
 from gdp_desktop.image.files import result_path
 from gdp_desktop.image.mask import Mask
-from gdp_desktop.image.photo import Photo
-from gdp_desktop.restoration.job import Job, Preview, Progress, Recipe, Report
+from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
+from gdp_desktop.ui.variations import Variation, Variations
 from gdp_desktop.worker.loader import Found, Loader, Opened, Prepared, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
@@ -28,7 +28,10 @@ class Workbench(QObject):
     informed = Signal(str)
     warned = Signal(str)
     left_unsaved = Signal(object, object)
+    left_running = Signal(object)
+    scene_dropped = Signal(object)
     enqueued = Signal()
+    recipe_changed = Signal()
     running_changed = Signal(bool)
     stopping = Signal()
     progressed = Signal(object)
@@ -45,8 +48,13 @@ class Workbench(QObject):
         self._document, self._queue, self._loader = document, queue, loader
         self._repertoire = repertoire
         self._recipe = Recipe(next(iter(repertoire.tasks)))
+        self.variations = Variations(document)
         self._job: Job | None = None
-        self._awaited: Photo | None = None
+        # Those of photos that are no longer open.
+        self._left: list[Job] = []
+        self._awaited: Finished | None = None
+        self._chosen: Finished | None = None
+        self._scene: list[Path] = []
         loader.opened.connect(self._on_opened)
         loader.prepared.connect(self._on_prepared)
         loader.saved.connect(self._on_saved)
@@ -71,18 +79,62 @@ class Workbench(QObject):
 
     def set_recipe(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self.recipe_changed.emit()
 
     @property
     def task(self) -> Task:
         return self._repertoire.task(self._recipe)
 
+    @property
+    def hindrance(self) -> str:
+        """One sentence why the open photo cannot be restored as it is; "" if it can."""
+        fewest, most = self.task.others
+        count = len(self._document.others)
+        if self._document.photo and count < fewest:
+            return f"Add {_more(fewest - count)} of the same scene."
+        if most and count > most:
+            return f"Take away {_more(count - most, '')}: “{self.task.title}” takes {most}."
+        return ""
+
     def take(self, paths: Iterable[Path]) -> None:
-        """One photo is opened; several, or a folder, go to the queue."""
+        """One photo is opened; several, or a folder, go to the queue.
+
+        Where the task makes one photo of several they are a scene, or may be one.
+        """
         paths = list(paths)
         if len(paths) == 1 and not paths[0].is_dir():
             self.open(paths[0])
+        elif self._may_be_scene(paths) and self.task.others[0]:
+            self.open_scene(paths)
+        elif self._may_be_scene(paths):
+            self.scene_dropped.emit(paths)
         else:
             self.enqueue(paths)
+
+    def _may_be_scene(self, paths: list[Path]) -> bool:
+        fewest, most = self.task.others
+        is_one = max(1, fewest) <= len(paths) - 1 <= most
+        return is_one and not any(path.is_dir() for path in paths)
+
+    def open_scene(self, paths: list[Path]) -> None:
+        """The first is opened and the others join it."""
+        self._scene = paths
+        self.open(paths[0])
+
+    def add_others(self, paths: Iterable[Path]) -> None:
+        """Further photos of the open one's scene, as many as the task takes."""
+        have = [self._document.path, *self._document.others]
+        new = [path for path in dict.fromkeys(paths) if path not in have and not path.is_dir()]
+        others, most = (*self._document.others, *new), self.task.others[1]
+        self._document.set_others(others[:most])
+        if len(others) > most:
+            self.informed.emit(
+                f"“{self.task.title}” takes {_more(most, 'further')}; the rest was left out."
+            )
+
+    def remove_others(self, paths: Iterable[Path]) -> None:
+        gone = set(paths)
+        self._document.set_others(tuple(p for p in self._document.others if p not in gone))
 
     def open(self, path: Path) -> None:
         self.noted.emit(f"Opening {path.name}…")
@@ -94,20 +146,40 @@ class Workbench(QObject):
 
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the recipe and mask of now."""
-        mask = self._mask_for_queue()
-        self._queue.revise_waiting(lambda job: replace(job, recipe=self._recipe, mask=mask))
+        if self._is_for_one_photo():
+            mask = self._mask_for_queue()
+            self._queue.revise_waiting(lambda job: replace(job, recipe=self._recipe, mask=mask))
+
+    def _is_for_one_photo(self) -> bool:
+        """Whether the task can do photos one by one, and if not, says so."""
+        if self.task.others[0] == 0:
+            return True
+        self.warned.emit(
+            f"“{self.task.title}” makes one photo of several; open one of them and add the others "
+            "to it."
+        )
+        return False
+
+    def job(self) -> Job | None:
+        """What ``run`` would do."""
+        if self._document.path is None:
+            return None
+        others = self._document.others if self.task.others[1] else ()
+        return Job(self._document.path, self._recipe, self._document.mask_for_job(), others)
 
     def run(self) -> None:
         """Restore the open photo."""
-        if self._document.path is None or self._job is not None:
+        job = self.job()
+        if job is None or self._job is not None:
             return
-        mask = self._mask_to_give()
-        if mask is None and self.task.must_be_painted(self.task.values(self._recipe.params)):
+        if self.hindrance:
+            self.warned.emit(self.hindrance)
+        elif job.mask is None and self.task.must_be_painted(self.task.values(self._recipe.params)):
             self.warned.emit("Paint over what is to be replaced first, with the brush (B).")
-            return
-        self._job = Job(self._document.path, self._recipe, mask)
-        self.running_changed.emit(True)
-        self._queue.run_now(self._job)
+        else:
+            self._job = job
+            self.running_changed.emit(True)
+            self._queue.run_now(job)
 
     def cancel(self) -> None:
         """The job hears it at its next chance, which may take a moment."""
@@ -115,19 +187,36 @@ class Workbench(QObject):
             self.stopping.emit()
             self._queue.cancel_job(self._job)
 
+    def cancel_left(self, job: Job) -> None:
+        """A job of a photo that is no longer open."""
+        self._queue.cancel_job(job)
+
+    @property
+    def waits_for(self) -> Path | None:
+        """The photo that is restored before the open one can be."""
+        other = self._queue.running_job
+        return other.source if other and self._job and other is not self._job else None
+
+    def show_variation(self, variation: Variation) -> None:
+        """Make another result of the open photo the one that is seen and saved."""
+        shown = self._document.result
+        if self._job is None and (shown is None or shown.finished is not variation.finished):
+            self._chosen = variation.finished
+            self._loader.prepare(variation.finished)
+
     def save(self) -> None:
         """Beside the source, under a name that is still free."""
         if self._document.result and self._document.path:
-            self._loader.save_beside(self._document.result.photo, self._document.path)
+            self._loader.save_beside(self._document.result.finished, self._document.path)
 
-    def save_left(self, result: Photo, source: Path) -> None:
+    def save_left(self, result: Finished, source: Path) -> None:
         """The result of a photo that is no longer open."""
         self._loader.save_beside(result, source)
 
     def export(self, path: Path) -> None:
         """The user has agreed to replace what may be there."""
         if self._document.result:
-            self._loader.save(self._document.result.photo, path, overwrite=True)
+            self._loader.save(self._document.result.finished, path, overwrite=True)
 
     def clear_mask(self) -> None:
         self._document.undo_stack.push(ClearMask(self._document))
@@ -140,31 +229,44 @@ class Workbench(QObject):
             self._loader.open_mask(path, self._document.photo)
 
     def save_mask(self, path: Path) -> None:
-        self._loader.save_mask(self._document.mask.copy(), path)
-
-    def _mask_to_give(self) -> Mask | None:
-        mask = self._document.mask
-        return None if mask.is_empty else mask.copy()
+        if mask := self._document.mask_for_job():
+            self._loader.save_mask(mask, path)
 
     def _mask_for_queue(self) -> Mask | None:
         """The open photo's mask only where a task cannot do without: elsewhere it would quietly
         limit the restoration of photos it was not painted on."""
-        return self._mask_to_give() if self.task.needs_mask else None
+        return self._document.mask_for_job() if self.task.needs_mask else None
 
     def _on_opened(self, opened: Opened) -> None:
-        self.cancel()
+        """What is shown and not saved is offered; what runs goes on, and is offered when done."""
         document = self._document
-        left = document.result.photo if document.is_modified and document.result else None
-        left_source = document.path
-        self._job = self._awaited = None
-        self.running_changed.emit(False)
+        left = document.result.finished if document.is_modified and document.result else None
+        left, left_source = self._awaited or left, document.path
+        was_running = self._job if self._awaited is None else None
+        if was_running:
+            self._left.append(was_running)
+        self._job = self._awaited = self._chosen = None
         document.open(opened)
+        self._go_on_with(opened.path)
         if opened.photo.notes:
             self.informed.emit(" ".join(opened.photo.notes))
+        if self._scene[:1] == [opened.path]:
+            self.add_others(self._scene[1:])
+        self._scene = []
+        if was_running and was_running is not self._job:
+            self.left_running.emit(was_running)
         if left is not None:
             self.left_unsaved.emit(left, left_source)
 
+    def _go_on_with(self, path: Path) -> None:
+        """The photo may have been open before, and still be at work."""
+        self._job = next((job for job in self._left if job.source == path), None)
+        self._left = [job for job in self._left if job is not self._job]
+        self.running_changed.emit(self._job is not None)
+
     def _on_found(self, found: Found) -> None:
+        if not self._is_for_one_photo():
+            return
         mask = self._mask_for_queue()
         self._queue.add(
             *(Job(photo, self._recipe, mask, output=result_path(photo)) for photo in found.paths)
@@ -185,22 +287,35 @@ class Workbench(QObject):
             self._document.show_preview(preview)
 
     def _on_ended(self, outcome: Outcome) -> None:
-        if outcome.job is not self._job:
+        if any(job is outcome.job for job in self._left):
+            self._on_left_ended(outcome)
+        elif outcome.job is not self._job:
             return
-        if outcome.finished:
+        elif outcome.finished:
             # The last preview stays until the result can be drawn.
-            self._awaited = outcome.finished.photo
+            self._awaited = outcome.finished
             self.noted.emit(_in_words(outcome.finished.report))
             self._loader.prepare(self._awaited)
-            return
-        self._stop_running()
-        if outcome.status == "failed":
-            self.warned.emit(outcome.error)
+        else:
+            self._stop_running()
+            if outcome.status == "failed":
+                self.warned.emit(outcome.error)
+
+    def _on_left_ended(self, outcome: Outcome) -> None:
+        self._left = [job for job in self._left if job is not outcome.job]
+        source = outcome.job.source
+        if outcome.finished:
+            self.left_unsaved.emit(outcome.finished, source)
+        elif outcome.status == "failed":
+            self.warned.emit(f"{source.name} could not be restored: {outcome.error}")
 
     def _on_prepared(self, prepared: Prepared) -> None:
-        if prepared.photo is self._awaited:
+        if self._job and prepared.finished is self._awaited:
+            self.variations.add(self._job, prepared)
             apply_result(self._document, prepared)
             self._stop_running()
+        elif prepared.finished is self._chosen and self._job is None:
+            self._document.set_result(prepared)
 
     def _stop_running(self) -> None:
         self._job = self._awaited = None
@@ -209,7 +324,9 @@ class Workbench(QObject):
 
     def _on_saved(self, saved: Saved) -> None:
         self._document.note_saved(saved.photo)
-        self.informed.emit(" ".join((f"Saved as {saved.path.name}.", *saved.notes)))
+        files = ", with ".join([saved.path.name, *(path.name for path in saved.beside[:1])])
+        files += "".join(f" and {path.name}" for path in saved.beside[1:])
+        self.informed.emit(" ".join((f"Saved as {files}.", *saved.notes)))
 
     def _on_mask_loaded(self, mask: Mask) -> None:
         document = self._document
@@ -231,3 +348,8 @@ def _in_words(report: Report) -> str:
 
 def _photos(count: int) -> str:
     return "1 photo" if count == 1 else f"{count} photos"
+
+
+def _more(count: int, word: str = "more") -> str:
+    words = (str(count), word, "photo" if count == 1 else "photos")
+    return " ".join(part for part in words if part)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
@@ -13,10 +14,27 @@ from gdp_desktop.image.files import find_photos, free_path, result_path
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.image.pyramid import Pyramid
+from gdp_desktop.restoration.job import Finished, Job
+from gdp_desktop.restoration.restore import saved_beside
 from gdp_desktop.worker.display import display_pyramid
 from gdp_desktop.worker.runner import stop_thread
 
 Work = Callable[[], object]
+Subject = Path | Finished | Job | None
+
+
+class Cost(Protocol):
+    """What a job will take; None where it cannot be told."""
+
+    @property
+    def seconds(self) -> float | None: ...
+
+    @property
+    def bytes(self) -> int | None: ...
+
+
+# None: nothing can be told.
+Price = Callable[[Job], Cost | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +48,27 @@ class Opened:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A restored photo, with what the screen shows of it."""
+    """A finished restoration, with what the screen shows of its photo."""
 
-    photo: Photo
+    finished: Finished
     pyramid: Pyramid
+
+    @property
+    def photo(self) -> Photo:
+        return self.finished.photo
 
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """``photo`` is in the file ``path``; ``notes`` say what the format could not hold."""
+    """``photo`` is in the file ``path``, and what was found beside it in files ``beside`` that.
+
+    ``notes`` say what the format could not hold.
+    """
 
     photo: Photo
     path: Path
     notes: tuple[str, ...]
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +78,20 @@ class Found:
     paths: tuple[Path, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """What a job will cost."""
+
+    job: Job
+    cost: Cost
+
+
 @dataclass(frozen=True)
 class Failed:
-    """``subject`` is the path that was to be opened or the photo that was to be prepared."""
+    """``subject`` is the path that was to be opened or the result that was to be prepared."""
 
     sentence: str
-    subject: Path | Photo | None = None
+    subject: Subject = None
 
 
 def _open(path: Path) -> Opened:
@@ -65,16 +99,24 @@ def _open(path: Path) -> Opened:
     return Opened(path, photo, display_pyramid(photo))
 
 
-def _prepare(photo: Photo) -> Prepared:
-    return Prepared(photo, display_pyramid(photo))
+def _prepare(finished: Finished) -> Prepared:
+    return Prepared(finished, display_pyramid(finished.photo))
 
 
-def _save(photo: Photo, path: Path, overwrite: bool) -> Saved:
-    return Saved(photo, path, save_photo(photo, path, overwrite=overwrite))
+def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
+    notes = save_photo(finished.photo, path, overwrite=overwrite)
+    # Nobody was asked whether files beside the result may be replaced.
+    beside, unsaved = saved_beside(path, dict(finished.by_products), overwrite=False)
+    return Saved(finished.photo, path, notes + unsaved, tuple(map(Path, beside.values())))
 
 
-def _save_beside(photo: Photo, source: Path) -> Saved:
-    return _save(photo, free_path(result_path(source)), overwrite=False)
+def _save_beside(finished: Finished, source: Path) -> Saved:
+    return _save(finished, free_path(result_path(source)), overwrite=False)
+
+
+def _price(price: Price, job: Job) -> Priced | None:
+    cost = price(job)
+    return Priced(job, cost) if cost else None
 
 
 def _find(paths: tuple[Path, ...]) -> Found:
@@ -87,7 +129,7 @@ class _Worker(QObject):
     ended = Signal(object)
 
     @Slot(object, object)
-    def do(self, work: Work, subject: Path | Photo | None) -> None:
+    def do(self, work: Work, subject: Subject) -> None:
         try:
             self.ended.emit(work())
         except Exception as error:
@@ -102,12 +144,15 @@ class Loader(QObject):
     saved = Signal(object)
     mask_loaded = Signal(object)
     found = Signal(object)
+    priced = Signal(object)
     failed = Signal(str)
     prepare_failed = Signal(str)
     _asked = Signal(object, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, price: Price | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._price = price
+        self._to_price: Job | None = None
         self._wanted: Path | None = None
         self._worker = _Worker()
         self._thread = QThread()
@@ -121,19 +166,29 @@ class Loader(QObject):
         self._wanted = path
         self._asked.emit(partial(_open, path), path)
 
-    def prepare(self, photo: Photo) -> None:
-        self._asked.emit(partial(_prepare, photo), photo)
+    def prepare(self, finished: Finished) -> None:
+        self._asked.emit(partial(_prepare, finished), finished)
 
-    def save(self, photo: Photo, path: Path, *, overwrite: bool) -> None:
-        self._asked.emit(partial(_save, photo, path, overwrite), None)
+    def save(self, finished: Finished, path: Path, *, overwrite: bool) -> None:
+        self._asked.emit(partial(_save, finished, path, overwrite), None)
 
-    def save_beside(self, photo: Photo, source: Path) -> None:
+    def save_beside(self, finished: Finished, source: Path) -> None:
         """As NAME-restored.EXT, numbered if that is there already."""
-        self._asked.emit(partial(_save_beside, photo, source), None)
+        self._asked.emit(partial(_save_beside, finished, source), None)
 
     def find(self, paths: Iterable[Path]) -> None:
         """Folders are searched to the bottom, which may take a while on a network."""
         self._asked.emit(partial(_find, tuple(paths)), None)
+
+    @property
+    def can_price(self) -> bool:
+        return self._price is not None
+
+    def price(self, job: Job) -> None:
+        """Only the job that was asked about last is announced, if anything can be told of it."""
+        self._to_price = job
+        if self._price:
+            self._asked.emit(partial(_price, self._price, job), job)
 
     def open_mask(self, path: Path, photo: Photo) -> None:
         self._asked.emit(partial(load_mask, path, photo.size), None)
@@ -159,7 +214,9 @@ class Loader(QObject):
                 self.mask_loaded.emit(result)
             case Found():
                 self.found.emit(result)
-            case Failed(sentence, Photo()):
+            case Priced(job=job) if job is self._to_price:
+                self.priced.emit(result)
+            case Failed(sentence, Finished()):
                 self.prepare_failed.emit(sentence)
             case Failed(sentence, subject) if subject is None or subject == self._wanted:
                 self.failed.emit(sentence)

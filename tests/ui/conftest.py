@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from gdp_desktop.app import Program
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
+from gdp_desktop.restoration.job import Job
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.main_window import MainWindow
@@ -21,19 +24,31 @@ from gdp_desktop.ui.theme import apply_theme
 if TYPE_CHECKING:
     from conftest import FakeEngine, MakePhoto
 
-# An expert method with settings is always among them.
+# An expert method with settings, a task that needs further photos and one that may have them are
+# always among them.
 SLOW = Method(
     "slow", "Slow", "Takes its time.", METHODS["adaptive"].solver, default_steps=33, expert=True,
-    params=(Param("care", "Care", 0.5, 0, 1),), order=999,
+    params=(Param("care", "Care", 0.5, 0, 1, help="How much."),), order=999,
 )
-REPERTOIRE = Repertoire(TASKS, {**METHODS, SLOW.id: SLOW}, ["photo-small", "other"])
+BRACKET = replace(TASKS["denoise"], id="bracket", title="Bracket", others=(1, 3))
+GUIDED = replace(TASKS["denoise"], id="guided", title="Guided", others=(0, 2))
+REPERTOIRE = Repertoire(
+    {**TASKS, BRACKET.id: BRACKET, GUIDED.id: GUIDED}, {**METHODS, SLOW.id: SLOW},
+    ["photo-small", "other"],
+)
+
+
+def price(job: Job) -> SimpleNamespace:
+    """A second and a gigabyte for every step."""
+    return SimpleNamespace(seconds=float(job.recipe.steps or 1), bytes=10**9)
+
 
 OpenPhoto = Callable[..., Path]
 
 
 @pytest.fixture
 def program(qtbot: QtBot, engine: FakeEngine) -> Iterator[Program]:
-    program = Program(engine, REPERTOIRE)
+    program = Program(engine, REPERTOIRE, price)
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)
     program.window.show()

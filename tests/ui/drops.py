@@ -11,16 +11,17 @@ from PySide6.QtWidgets import QApplication, QWidget
 HOW = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
 
 
-def enter(target: QWidget, *paths: Path) -> QDragEnterEvent:
+def accepts(target: QWidget, *paths: Path) -> bool:
+    """Whether the widget, or one that it lies in, takes the files."""
     data = files(*paths)  # an event does not keep it alive
     event = QDragEnterEvent(QPoint(9, 9), Qt.DropAction.CopyAction, data, *HOW)
     event.ignore()
     QApplication.sendEvent(target, event)
-    return event
+    return event.isAccepted()
 
 
 def drop(target: QWidget, *paths: Path) -> None:
-    assert enter(target, *paths).isAccepted()
+    assert accepts(target, *paths)
     data = files(*paths)
     event = QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, *HOW)
     QApplication.sendEvent(target, event)

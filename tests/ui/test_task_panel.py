@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drops import drop, enter
+from drops import accepts, drop
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -116,8 +116,8 @@ def test_a_file_can_be_dropped_and_taken_away(qtbot: QtBot, tmp_path: Path) -> N
 
 def test_a_file_of_another_kind_is_left_to_the_window(qtbot: QtBot, tmp_path: Path) -> None:
     row = shown(qtbot, KERNEL)
-    assert not enter(row, tmp_path / "kernel.txt").isAccepted()
-    assert not enter(row, tmp_path / "a.png", tmp_path / "b.png").isAccepted()
+    assert not accepts(row, tmp_path / "kernel.txt")
+    assert not accepts(row, tmp_path / "a.png", tmp_path / "b.png")
 
 
 def test_auto_is_a_checkbox_that_remembers_the_number(qtbot: QtBot) -> None:

@@ -15,8 +15,10 @@ from PySide6.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
+    QLabel,
     QLineEdit,
     QMenu,
+    QMenuBar,
     QScrollBar,
     QToolButton,
     QWidget,
@@ -24,6 +26,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.actions import ACTIONS, MENUS
@@ -43,9 +46,23 @@ INTERACTIVE = (
 )
 
 
+def paint(window: MainWindow, rect: Rect) -> None:
+    window.document.mask.pixels[rect.slices] = 255
+    window.document.touch_mask(rect)
+
+
 def restore(qtbot: QtBot, window: MainWindow) -> None:
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
         window.actions_by_id["run"].trigger()
+
+
+def take_offer(window: MainWindow, text: str) -> None:
+    buttons = window.message_bar.findChildren(QAbstractButton)
+    [button for button in buttons if button.text() == text][-1].click()
+
+
+def texts(window: MainWindow) -> list[str]:
+    return [label.text() for label in window.findChildren(QLabel)]
 
 
 def colour_at(window: MainWindow, x_share: float, y_share: float = 0.4) -> QColor:
@@ -158,11 +175,11 @@ def test_the_job_gets_a_copy_of_the_mask(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
     open_photo()
-    window.document.mask.pixels[10:20, 10:20] = 255
+    paint(window, Rect(10, 10, 10, 10))
     restore(qtbot, window)
     mask = engine.jobs[0].mask
     assert mask is not window.document.mask
-    assert (mask.pixels == window.document.mask.pixels).all()
+    assert (mask.pixels == window.document.mask.pixels).all() and mask.pixels.any()
 
 
 def test_a_mask_is_asked_for_where_it_is_needed(
@@ -202,7 +219,23 @@ def test_cancel_gives_the_photo_back(
     assert button.isEnabled() and button.text() == "Restore photo"
 
 
-def test_another_photo_may_be_opened_while_one_is_restored(
+def test_a_photo_that_is_left_is_still_restored_and_offered(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    engine.steps, engine.pause = 10, 0.05
+    first = open_photo("first.png")
+    with qtbot.waitSignal(window.document.preview_changed, timeout=5000):
+        window.actions_by_id["run"].trigger()
+    open_photo("second.png")
+    assert "first.png is still being restored" in message(window)
+    assert not window.workbench.is_running and window.document.preview is None
+    qtbot.waitUntil(lambda: "first.png was not saved" in message(window), timeout=5000)
+    assert window.document.result is None
+    take_offer(window, "Save it")
+    qtbot.waitUntil(first.with_name("first-restored.png").exists, timeout=5000)
+
+
+def test_a_photo_that_is_left_can_be_cancelled(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
     engine.steps, engine.pause = 1000, 0.01
@@ -210,9 +243,28 @@ def test_another_photo_may_be_opened_while_one_is_restored(
     with qtbot.waitSignal(window.document.preview_changed, timeout=5000):
         window.actions_by_id["run"].trigger()
     open_photo("second.png")
+    window.actions_by_id["run"].trigger()
+    assert "Waiting for first.png…" in texts(window)
     engine.steps = 2
-    restore(qtbot, window)
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        take_offer(window, "Cancel it")
     assert window.document.result.photo.path.name == "second.png"
+
+
+def test_who_comes_back_finds_the_photo_at_work(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    engine.steps, engine.pause = 20, 0.05
+    first = open_photo("first.png")
+    with qtbot.waitSignal(window.document.preview_changed, timeout=5000):
+        window.actions_by_id["run"].trigger()
+    open_photo("second.png")
+    with qtbot.waitSignal(window.document.opened, timeout=5000):
+        window.files.take([first])
+    assert window.workbench.is_running
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        pass
+    assert window.document.result.photo.path == first
 
 
 def test_an_unsaved_result_is_offered_when_another_photo_is_opened(
@@ -222,8 +274,7 @@ def test_an_unsaved_result_is_offered_when_another_photo_is_opened(
     restore(qtbot, window)
     open_photo("second.png")
     assert "first.png was not saved" in message(window)
-    next(button for button in window.message_bar.findChildren(QAbstractButton)
-         if button.text() == "Save it").click()
+    take_offer(window, "Save it")
     qtbot.waitUntil(first.with_name("first-restored.png").exists, timeout=5000)
     assert not window.isWindowModified()
 
@@ -374,8 +425,8 @@ def is_ours(widget: QWidget) -> bool:
         or isinstance(widget, QScrollBar)
         or isinstance(inside, QAbstractSpinBox | QComboBox | QLineEdit | QMenu)
         or isinstance(inside and inside.parent(), QComboBox)
-        or type(inside).__name__ in ("QComboBoxPrivateContainer", "QDialogButtonBox",
-                                     "QTreeWidget", "QListView", "QueueView", "QMenuBar")
+        or isinstance(inside, QAbstractItemView | QMenuBar)
+        or type(inside).__name__ in ("QComboBoxPrivateContainer", "QDialogButtonBox")
     )
 
 

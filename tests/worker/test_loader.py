@@ -10,11 +10,16 @@ from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
-from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.photo import Photo, load_photo
+from gdp_desktop.restoration.job import Finished, Report
 from gdp_desktop.worker.loader import Loader
 
 if TYPE_CHECKING:
     from conftest import MakePhoto
+
+
+def finished(photo: Photo, **by_products: np.ndarray) -> Finished:
+    return Finished(photo, Report("a.png", None, "done", "denoise"), by_products)
 
 
 @pytest.fixture
@@ -61,8 +66,21 @@ def test_a_result_is_saved_under_a_free_name(
     photo = load_photo(source)
     for name in ("a-restored.png", "a-restored-2.png"):
         with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
-            loader.save_beside(photo, source)
+            loader.save_beside(finished(photo), source)
         assert blocker.args[0].path == source.with_name(name)
+
+
+def test_what_was_found_is_saved_beside_the_result(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto
+) -> None:
+    source = make_photo("a.png")
+    result = finished(load_photo(source), kernel=np.eye(5, dtype=np.float32))
+    source.with_name("b.kernel.png").write_bytes(b"somebody else's")
+    with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
+        loader.save(result, source.with_name("b.png"), overwrite=True)
+    (beside,) = blocker.args[0].beside
+    assert load_photo(beside).pixels[2, 2, 0] == 255
+    assert source.with_name("b.kernel.png").read_bytes() == b"somebody else's"
 
 
 def test_the_photo_itself_is_never_replaced(
@@ -71,7 +89,7 @@ def test_the_photo_itself_is_never_replaced(
     source = make_photo("a.png")
     before = source.read_bytes()
     with qtbot.waitSignal(loader.failed, timeout=5000):
-        loader.save(load_photo(source), source, overwrite=True)
+        loader.save(finished(load_photo(source)), source, overwrite=True)
     assert source.read_bytes() == before
 
 

@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from gdp_desktop.ui.document import Document
+from gdp_desktop.ui.forecast import Forecast
 from gdp_desktop.ui.mask_brush import MaskBrush
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.workbench import Workbench
@@ -26,6 +27,7 @@ class Surroundings:
     workbench: Workbench
     brush: MaskBrush
     repertoire: Repertoire
+    forecast: Forecast
     actions: Mapping[str, QAction]
 
 

@@ -1,4 +1,4 @@
-"""The one primary button, and how far the restoration has come."""
+"""The one primary button, what it will cost, and how far the restoration has come."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gdp_desktop.ui.theme import icon
 from gdp_desktop.ui.wording import percent, time_left
 
 PARTS = 1000
+GETTING_READY = "Getting ready…"
 
 
 class RunBar(QWidget):
@@ -18,11 +19,12 @@ class RunBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._is_running = self._is_stopping = False
+        self._is_running = self._is_stopping = self._is_allowed = False
+        self._hint = ""
         self._button = QPushButton(objectName="primary")
         self._bar = QProgressBar(textVisible=False)
         self._bar.setAccessibleName("Progress")
-        self._text = QLabel(objectName="help")
+        self._text = QLabel(objectName="help", wordWrap=True)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 12)
         column.addWidget(self._text)
@@ -30,7 +32,6 @@ class RunBar(QWidget):
         column.addWidget(self._button)
         self._button.clicked.connect(self._on_clicked)
         self.set_running(False)
-        self._button.setEnabled(False)
 
     def set_running(self, running: bool) -> None:
         self._is_running, self._is_stopping = running, False
@@ -42,21 +43,27 @@ class RunBar(QWidget):
         self._button.setIcon(icon("cancel" if running else "run"))
         self._button.setProperty("running", running)
         self._button.style().polish(self._button)
-        self._button.setEnabled(True)
-        self._wait("Getting ready…")
         self._bar.setVisible(running)
-        self._text.setVisible(running)
+        if running:
+            self.wait(GETTING_READY)
+        self._show_idle()
 
-    def allow(self) -> None:
-        """There is a photo to restore."""
-        self._button.setEnabled(True)
+    def allow(self, allowed: bool) -> None:
+        """Whether there is a photo that can be restored."""
+        self._is_allowed = allowed
+        self._show_idle()
+
+    def show_hint(self, text: str) -> None:
+        """What it will cost, or why it cannot be; seen while nothing runs."""
+        self._hint = text
+        self._show_idle()
 
     def show_stopping(self) -> None:
         self._is_stopping = True
         self._button.setEnabled(False)
-        self._wait("Stopping…")
+        self.wait("Stopping…")
 
-    def _wait(self, text: str) -> None:
+    def wait(self, text: str) -> None:
         """Something goes on, and nobody knows how long."""
         self._text.setText(text)
         self._bar.setRange(0, 0)
@@ -69,6 +76,14 @@ class RunBar(QWidget):
         self._bar.setValue(round(share * PARTS))
         parts = [percent(share), time_left(progress.seconds_left)]
         self._text.setText(" · ".join(part for part in parts if part))
+
+    def _show_idle(self) -> None:
+        self._text.setVisible(self._is_running or bool(self._hint))
+        if self._is_running:
+            self._button.setEnabled(not self._is_stopping)
+        else:
+            self._text.setText(self._hint)
+            self._button.setEnabled(self._is_allowed)
 
     def _on_clicked(self) -> None:
         (self.cancel_asked if self._is_running else self.run_asked).emit()

@@ -20,6 +20,7 @@ from gdp_desktop.ui.panels.mask_group import MaskGroup
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.param_page import ParamPage
 from gdp_desktop.ui.panels.run_bar import RunBar
+from gdp_desktop.ui.panels.scene_group import SceneGroup
 from gdp_desktop.ui.panels.slider_row import guard_wheel
 
 WIDTH = 300
@@ -36,11 +37,13 @@ class TaskPanel(Panel):
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
         self._tasks = around.repertoire.tasks
-        self._workbench = around.workbench
+        self._workbench, self._document = around.workbench, around.document
         self._choice = QComboBox()
         self._help = QLabel(wordWrap=True, objectName="help")
         self._pages = {task.id: ParamPage(task.params) for task in self._tasks.values()}
         self._mask_fold = Fold("Mask", MaskGroup(around.brush, around.actions), is_open=False)
+        self._scene = SceneGroup(around.document)
+        self._scene_fold = Fold("Further photos", self._scene, is_open=True)
         self._advanced = AdvancedGroup(around.repertoire)
         self._run_bar = RunBar()
         self._fill_choice()
@@ -90,8 +93,8 @@ class TaskPanel(Panel):
         column = QVBoxLayout(content)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(12)
-        for widget in (self._choice, self._help, *self._pages.values(), self._mask_fold,
-                       Fold("Advanced", self._advanced, is_open=False)):
+        for widget in (self._choice, self._help, *self._pages.values(), self._scene_fold,
+                       self._mask_fold, Fold("Advanced", self._advanced, is_open=False)):
             column.addWidget(widget)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -109,10 +112,32 @@ class TaskPanel(Panel):
         self._run_bar.run_asked.connect(around.workbench.run)
         self.recipe_changed.connect(self._hand_over)
         self._run_bar.cancel_asked.connect(around.workbench.cancel)
-        around.document.opened.connect(self._run_bar.allow)
-        around.workbench.running_changed.connect(self._run_bar.set_running)
+        self._scene.added.connect(around.workbench.add_others)
+        self._scene.removed.connect(around.workbench.remove_others)
+        around.forecast.changed.connect(self._show_forecast)
+        for signal in (around.document.opened, around.document.others_changed,
+                       around.workbench.recipe_changed):
+            signal.connect(self._show_readiness)
+        around.workbench.running_changed.connect(self._on_running)
+        around.queue.job_started.connect(self._show_waiting)
         around.workbench.stopping.connect(self._run_bar.show_stopping)
         around.workbench.progressed.connect(self._run_bar.show_progress)
+
+    def _show_readiness(self) -> None:
+        hindrance = self._workbench.hindrance
+        self._run_bar.allow(self._document.photo is not None and not hindrance)
+        self._show_forecast("")
+
+    def _show_forecast(self, sentence: str) -> None:
+        self._run_bar.show_hint(self._workbench.hindrance or sentence)
+
+    def _on_running(self, running: bool) -> None:
+        self._run_bar.set_running(running)
+        self._show_waiting()
+
+    def _show_waiting(self) -> None:
+        if before := self._workbench.waits_for:
+            self._run_bar.wait(f"Waiting for {before.name}…")
 
     def _show_task(self) -> None:
         task = self.task
@@ -120,6 +145,8 @@ class TaskPanel(Panel):
         for task_id, page in self._pages.items():
             page.setVisible(task_id == task.id and not page.is_empty)
         self._advanced.set_task(task)
+        self._scene.set_task(task)
+        self._scene_fold.setVisible(task.others[1] > 0)
         self._mask_fold.set_open(task.needs_mask)
         self.recipe_changed.emit()
 

@@ -1,0 +1,146 @@
+"""The results of one photo: which are kept, and choosing among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from gdp_desktop.image.geometry import Rect
+from gdp_desktop.image.photo import Photo, load_photo
+from gdp_desktop.image.pyramid import Pyramid
+from gdp_desktop.restoration.job import Finished, Job, Recipe, Report
+from gdp_desktop.ui.document import Document
+from gdp_desktop.ui.filmstrip import Filmstrip, facts_about
+from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.variations import MOST, Variations
+from gdp_desktop.worker.loader import Prepared
+
+if TYPE_CHECKING:
+    from conftest import FakeEngine
+
+OpenPhoto = Callable[..., Path]
+
+
+@pytest.fixture
+def strip(window: MainWindow, open_photo: OpenPhoto) -> Filmstrip:
+    open_photo()
+    return window.findChild(Filmstrip)
+
+
+def restore(qtbot: QtBot, window: MainWindow, seed: int) -> None:
+    window.panel(TaskPanel).set_recipe(Recipe("denoise", seed=seed))
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        window.actions_by_id["run"].trigger()
+
+
+def shown_seed(window: MainWindow) -> int:
+    return window.workbench.variations.of(window.document.result.photo).job.recipe.seed
+
+
+def test_it_comes_when_there_is_something_to_choose(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip, open_photo: OpenPhoto
+) -> None:
+    restore(qtbot, window, 1)
+    assert not strip.isVisible()
+    restore(qtbot, window, 2)
+    assert strip.isVisible() and strip.count() == 2 and strip.currentRow() == 1
+    open_photo("another.png")
+    assert not strip.isVisible() and strip.count() == 0
+
+
+def test_a_click_shows_a_result_and_save_saves_it(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip, engine: FakeEngine
+) -> None:
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    first = strip.visualItemRect(strip.item(0)).center()
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=first)
+    assert shown_seed(window) == 1
+    with qtbot.waitSignal(window.workbench.informed, timeout=5000):
+        window.actions_by_id["save_result"].trigger()
+    assert not window.isWindowModified()
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        strip.setCurrentRow(1)
+    assert shown_seed(window) == 2 and window.isWindowModified()
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        strip.setCurrentRow(0)
+    assert not window.isWindowModified()
+    saved = load_photo(window.document.path.with_name("photo-restored.png"))
+    assert (saved.pixels == window.document.result.photo.pixels).all()
+
+
+def test_undo_is_followed(qtbot: QtBot, window: MainWindow, strip: Filmstrip) -> None:
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    window.document.undo_stack.undo()
+    assert strip.currentRow() == 0
+    window.document.undo_stack.undo()
+    assert strip.currentRow() == -1 and strip.count() == 2
+
+
+def test_the_settings_of_a_result_can_be_used_again(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip
+) -> None:
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    window.panel(TaskPanel).choose_task("low-light")
+    strip.itemDoubleClicked.emit(strip.currentItem())
+    recipe = window.panel(TaskPanel).recipe()
+    assert (recipe.task, recipe.seed) == ("denoise", 2)
+
+
+def test_the_same_request_again_takes_the_place_of_the_first(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip
+) -> None:
+    restore(qtbot, window, 1)
+    restore(qtbot, window, 1)
+    assert strip.count() == 1
+    rect = Rect(4, 4, 8, 8)
+    window.document.mask.pixels[rect.slices] = 255
+    window.document.touch_mask(rect)
+    restore(qtbot, window, 1)
+    assert strip.count() == 2
+
+
+def test_the_oldest_goes_when_there_are_too_many(qtbot: QtBot) -> None:
+    document = Document()
+    variations = Variations(document)
+    for seed in range(MOST + 3):
+        variations.add(job(seed), prepared())
+    assert [v.job.recipe.seed for v in variations.all] == list(range(3, MOST + 3))
+
+
+def test_the_oldest_goes_when_they_are_too_large(qtbot: QtBot) -> None:
+    one = prepared().photo.pixels.nbytes
+    document = Document()
+    variations = Variations(document, budget=2 * one)
+    for seed in range(4):
+        variations.add(job(seed), prepared())
+    assert [v.job.recipe.seed for v in variations.all] == [2, 3]
+    tight = Variations(document, budget=1)
+    tight.add(job(0), prepared())
+    assert len(tight.all) == 1
+
+
+def test_a_result_is_told_by_what_was_changed(window: MainWindow) -> None:
+    recipe = Recipe("low-light", {"exposure": 0.6, "fill": 0.3}, "slow", {"care": 0.1}, 7, 3)
+    facts = facts_about(recipe, window._repertoire)
+    assert facts == "Low light · Exposure 0.6 · Care 0.1 · Slow · 7 steps · seed 3"
+
+
+def job(seed: int) -> Job:
+    return Job(Path("a.png"), Recipe("denoise", seed=seed))
+
+
+def prepared() -> Prepared:
+    photo = Photo(np.zeros((40, 60, 3), np.uint8))
+    report = Report("a.png", None, "done", "denoise")
+    return Prepared(Finished(photo, report), Pyramid(np.zeros((40, 60, 4), np.uint8)))

@@ -1,0 +1,62 @@
+"""What a restoration will cost, before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.panels.run_bar import RunBar
+from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.wording import cost_in_words
+
+if TYPE_CHECKING:
+    from conftest import FakeEngine
+
+OpenPhoto = Callable[..., Path]
+
+
+def hint(window: MainWindow) -> str:
+    label = window.findChild(RunBar).findChild(QLabel)
+    return label.text() if label.isVisible() else ""
+
+
+def test_it_stands_above_the_button_and_follows_the_settings(
+    qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto
+) -> None:
+    assert hint(window) == ""
+    open_photo()
+    qtbot.waitUntil(lambda: hint(window) == "About 1 s, 1.0 GB", timeout=5000)
+    window.panel(TaskPanel).set_recipe(Recipe("denoise", steps=120))
+    assert hint(window) == ""
+    qtbot.waitUntil(lambda: hint(window) == "About 2 min, 1.0 GB", timeout=5000)
+
+
+def test_it_gives_way_to_the_progress_and_to_what_is_missing(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    qtbot.waitUntil(lambda: hint(window).startswith("About"), timeout=5000)
+    engine.pause = 0.05
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        window.actions_by_id["run"].trigger()
+        assert not hint(window).startswith("About")
+    window.panel(TaskPanel).choose_task("bracket")
+    assert hint(window) == "Add 1 more photo of the same scene."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "peak", "words"),
+    [(None, None, ""), (0.2, None, "About 1 s"), (None, 2.5e8, "About 0.2 GB"),
+     (7300, 3e7, "About 2 h 02 min, 30 MB")],
+)
+def test_costs_are_said_as_far_as_they_are_known(
+    seconds: float | None, peak: int | None, words: str
+) -> None:
+    assert cost_in_words(seconds, peak) == words
