@@ -88,6 +88,7 @@ def fetch(url: str, part: Path, on_bytes: OnBytes) -> None:
         ) as response:
             total = _receive(response, part, start, on_bytes)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and start:
             return  # nothing is missing
         raise CheckpointError(
@@ -163,7 +164,12 @@ class _OnlySafeRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
         headers: http.client.HTTPMessage, newurl: str,
     ) -> urllib.request.Request | None:
-        return super().redirect_request(req, fp, code, msg, headers, _checked(newurl))
+        try:
+            _checked(newurl)
+        except CheckpointError:
+            fp.close()
+            raise
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _one_line(error: object) -> str:
