@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch.func import vjp
 
-from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.linear import Linear
 from gdp_desktop.diffusion.quality import QualityTerm
 
 FIRST_ITERATIONS = 10
@@ -37,13 +37,13 @@ class DataTerm:
     gradient: torch.Tensor
     curvature: float
 
-    def __init__(self, degradation: Degradation, y: torch.Tensor) -> None:
-        self.degradation, self.y = degradation, y
+    def __init__(self, function: Linear, y: torch.Tensor) -> None:
+        self.function, self.y = function, y
         self._direction: torch.Tensor | None = None
 
     def look(self, x: torch.Tensor) -> None:
         with torch.enable_grad():
-            predicted, pull_back = vjp(self.degradation, x)[:2]
+            predicted, pull_back = vjp(self.function, x)[:2]
         predicted = predicted.detach()
 
         def adjoint(residual: torch.Tensor) -> torch.Tensor:
@@ -52,15 +52,13 @@ class DataTerm:
         def forward(direction: torch.Tensor) -> torch.Tensor:
             # A difference quotient is enough here and many times as fast as the exact derivative.
             reach = TINY * x.numel() ** 0.5
-            return (self.degradation(x + reach * direction) - predicted).detach() / reach
+            return (self.function(x + reach * direction) - predicted).detach() / reach
 
         self.residual = self.y - predicted
         self.gradient = -adjoint(self.residual)
         self.curvature = self._largest_eigenvalue(lambda unit: adjoint(forward(unit)), x)
 
-    def _largest_eigenvalue(
-        self, curvature: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor
-    ) -> float:
+    def _largest_eigenvalue(self, curvature: Linear, x: torch.Tensor) -> float:
         iterations = 1
         if self._direction is None:
             # Nearly flat, as the steepest directions of masks, blurs and means are.

@@ -91,8 +91,8 @@ METHOD = Method(
     "from-photo", "Start from the photo", HELP, FromPhoto,
     params=(
         Param("strength", "Strength", 0, 0, 1, 0.01, "",
-              "How deep the photo is buried: at 0.2 textures change, at 0.5 shapes, at 1 nothing "
-              "of it is left. Auto is what the task needs.", auto=0),
+              "How deep the photo is buried: from about 0.05 textures are new, from 0.3 shapes, at "
+              "1 nothing of it is left. Auto is what the task needs.", auto=0),
         Option("noise", "On the way", "none", (("none", "Straight"), ("fresh", "With fresh noise")),
                "Straight gives the smoother result; fresh noise in every step gives more grain, "
                "and another result for every seed."),

@@ -45,6 +45,8 @@ class GenerativeDiffusionPrior(ReverseProcess):
         self.data = DataTerm(self.degradation, self.y)
         self.published = given.problem.published
         self.scale = given.values.get("scale", 1.0)
+        # Values of y for one pixel of x.
+        self.values_per_pixel = self.y.numel() / (given.size.width * given.size.height)
 
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
@@ -52,19 +54,33 @@ class GenerativeDiffusionPrior(ReverseProcess):
         denoised = prior(x_t, i)
         x = denoised.x0 if self.at_x0 else x_t
         self.data.look(x)
-        mean = denoised.mean - self.step_length(i) * (self.data.gradient + self._pull_of_quality(x))
-        self.degradation.fit(x, self.y)
+        shift = -self.step_length(i) * (self.data.gradient + self._pull_of_quality(x))
+        mean = denoised.mean + shift
+        self.learn(x)
         if i == 0:
             return mean.clamp(-1, 1), mean
-        noise = standard_normal(x_t, generator)
-        return denoised.x0, mean + (0.5 * denoised.log_variance).exp() * noise
+        noise = (0.5 * denoised.log_variance).exp() * standard_normal(x_t, generator)
+        self.look_back(x_t, shift, mean, noise, denoised.log_variance)
+        return denoised.x0, mean + noise
+
+    def learn(self, x: torch.Tensor) -> None:
+        """One step of φ."""
+        self.degradation.fit(x, self.y)
+
+    def look_back(
+        self, x_t: torch.Tensor, shift: torch.Tensor, mean: torch.Tensor, noise: torch.Tensor,
+        log_variance: torch.Tensor,
+    ) -> None:
+        """What there is to learn from a step to x_{t-1} = mean + noise for the following one;
+        ``shift`` is the guidance's share of the mean."""
 
     def step_length(self, i: int) -> float:
         """κ·w at step index i, after ``data.look``."""
-        wanted = self.scale * self._kappa() * self._weight(i)
+        wanted = self.scale * self.kappa() * self._weight(i)
         return min(wanted, 1 / self.data.curvature)
 
-    def _kappa(self) -> float:
+    def kappa(self) -> float:
+        """The step along -∇L, a thousand of them."""
         if (published := self._published_kappa()) is not None:
             return published
         contraction = CONTRACTION_WITH_SIGMA if self.with_sigma else CONTRACTION
@@ -77,8 +93,7 @@ class GenerativeDiffusionPrior(ReverseProcess):
         scale = published.scale_with_sigma if self.with_sigma else published.scale
         if scale is None:
             return None
-        values_per_pixel = self.y.numel() / (self.given.size.width * self.given.size.height)
-        return kappa(scale, values_per_pixel, published.side)
+        return kappa(scale, self.values_per_pixel, published.side)
 
     def _weight(self, i: int) -> float:
         if self.with_sigma:

@@ -1,0 +1,123 @@
+"""BIR-D: GDP that learns the blur's kernel and sets its own guidance scale.
+
+Tu et al. 2024, "Taming Generative Diffusion Prior for Universal Blind Image Restoration".  After
+every step the kernel of an unknown blur takes a gradient step towards turning x̃0 into y, and the
+guidance scale of the next step is
+
+    s = |(x_{t-1} - μ)ᵀg + C + log K| / L,   L = 18·mean (D(x̃0) - y)²,
+
+with g the shift that guidance gave to μ, and log K and C the log-densities of y under normal
+distributions around x_t and μ.  As released, their spread is the *logarithm* of the variance, and
+they are sums over the values of a photo of 256×256.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.blind_blur import BlindBlur
+from gdp_desktop.diffusion.blur import mirrored
+from gdp_desktop.diffusion.gradients import DataTerm
+from gdp_desktop.diffusion.kernels import on_the_simplex
+from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.methods.gdp import PUBLISHED_STEPS, SCALE, GenerativeDiffusionPrior
+from gdp_desktop.methods.method import Assignment, Method
+from gdp_desktop.tasks.param import Option
+from gdp_desktop.tasks.published import SIDE, kappa
+
+PUBLISHED_VALUES = 3 * SIDE**2
+FIRST_SCALE = 3000.0  # released with the wrong sign, which its first step makes good
+PUBLISHED_RATE = 0.01
+
+
+class BlindRestoration(GenerativeDiffusionPrior):
+    """GDP on x̃0 with an adaptive scale; a ``BlindBlur`` is learned here, any other φ by itself."""
+
+    def __init__(self, given: Assignment) -> None:
+        super().__init__(given, at_x0=True, with_sigma=False)
+        self.adaptive_scale = FIRST_SCALE
+        self.spread = torch.ones(())
+        is_as_large = self.y.shape[-2:] == given.size.shape
+        # What y says about x, value by value.
+        self.target = self.y if is_as_large else self.degradation.initial(self.y)
+        self.on_simplex = given.values["kernel"] == "simplex"
+        self.kernel_term = DataTerm(self.degradation, self.y)  # of the kernel, x̃0 being given
+
+    def kappa(self) -> float:
+        return kappa(self.adaptive_scale, self.values_per_pixel)
+
+    def look_back(
+        self, x_t: torch.Tensor, shift: torch.Tensor, mean: torch.Tensor, noise: torch.Tensor,
+        log_variance: torch.Tensor,
+    ) -> None:
+        share = PUBLISHED_VALUES / x_t.numel()
+        previous, self.spread = self.spread, log_variance
+        log_k = self._log_density(x_t, previous, share)
+        c = self._log_density(mean, self.spread, share)
+        forward = share * float((noise * shift).sum())
+        misfit = 18 * float(self.data.residual.square().mean())
+        self.adaptive_scale = abs(forward + c + log_k) / max(misfit, 1e-12)
+
+    def _log_density(self, x: torch.Tensor, spread: torch.Tensor, share: float) -> float:
+        distance = float(((self.target - x) / spread).square().sum())
+        width = float(spread.square().mean()) * PUBLISHED_VALUES
+        return -0.5 * share * distance - 0.5 * math.log(2 * math.pi * width)
+
+    def learn(self, x: torch.Tensor) -> None:
+        if not isinstance(self.degradation, BlindBlur):
+            super().learn(x)
+        elif self.on_simplex:
+            self._learn_on_the_simplex(self.degradation, x)
+        else:
+            self._learn_as_published(self.degradation, x)
+
+    def _learn_on_the_simplex(self, blur: BlindBlur, x: torch.Tensor) -> None:
+        """A projected gradient step, as long as is safe.  It is differences that have to agree:
+        the values of a photo are so alike that they hardly tell one kernel from another."""
+        term = self.kernel_term
+        term.function = lambda kernel: _differences(_blurred(x, kernel))
+        term.y = _differences(self.y)
+        term.look(blur.kernel)
+        blur.replace(on_the_simplex(blur.kernel - term.gradient / term.curvature))
+
+    def _learn_as_published(self, blur: BlindBlur, x: torch.Tensor) -> None:
+        """Plain gradient descent on the mean squared error in [0, 1]: nothing keeps the kernel
+        positive or its sum at 1.  One kernel for all channels here, three in the release."""
+        term = self.kernel_term
+        term.function, term.y = partial(_blurred, unit(x)), unit(self.y)
+        term.look(blur.kernel)
+        blur.replace(blur.kernel - PUBLISHED_RATE * 2 * term.gradient / self.y.numel())
+
+
+def _blurred(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """x (1, 3, H, W) convolved with kernel (h, w), differentiable in both."""
+    rows, columns = (n // 2 for n in kernel.shape)
+    padded = mirrored(mirrored(x, columns, -1), rows, -2)
+    turned = kernel.flip(0, 1).expand(x.shape[1], 1, -1, -1)
+    return F.conv2d(padded, turned, groups=x.shape[1])
+
+
+def _differences(image: torch.Tensor) -> torch.Tensor:
+    """Of all neighbours, as one row of values."""
+    return torch.cat([image.diff(dim=-1).flatten(), image.diff(dim=-2).flatten()])
+
+
+HELP = """GDP that also finds out how the photo was blurred, if the task says that this is unknown,
+and chooses anew at every step how strongly to be drawn to the photo. Slow; the blur it found can be
+saved beside the result."""
+
+METHOD = Method(
+    "bir-d", "Blind restoration (BIR-D)", HELP, BlindRestoration, default_steps=PUBLISHED_STEPS,
+    params=(
+        SCALE,
+        Option("kernel", "Kernel", "simplex", (
+            ("simplex", "Only possible ones"), ("paper", "As published"),
+        ), "Which blurs are looked for: those that a lens or a movement can cause, or, as in the "
+           "paper, any pattern at all, a very little at a time."),
+    ),
+    expert=True, order=55,
+)
