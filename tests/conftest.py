@@ -82,6 +82,14 @@ def make_photo(tmp_path: Path) -> MakePhoto:
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_priors_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The folder of imported priors of whoever runs the tests is neither read nor written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GDP_MODELS", str(tmp_path_factory.mktemp("priors") / "none"))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _qt_leaves_nothing_behind(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

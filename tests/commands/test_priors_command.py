@@ -90,8 +90,9 @@ def test_terms_are_shown_wherever_the_prior_is_met(
 ) -> None:
     assert research_only.terms in run("priors", "import", adm).out
     assert research_only.terms in run("priors").out
-    report = run("restore", put_photo(size=Size(24, 16)), "--task", "denoise", "--prior", "tiny-adm", "--steps",
-                 "1", "--json", "--device", "cpu").reports[0]
+    photo = put_photo(size=Size(24, 16))
+    report = run("restore", photo, "--task", "denoise", "--prior", "tiny-adm", "--steps", "1",
+                 "--json", "--device", "cpu").reports[0]
     assert report["prior_sha256"] == research_only.sha256
     assert [note for note in report["notes"] if research_only.terms in note]
 
