@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
+
+SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 
 # A quality term maps x0 (N, 3, H, W) in [-1, 1] to a loss, summed over all values of x0 (so that
 # its weight beside the data term does not depend on the photo's size).
@@ -31,6 +34,37 @@ def color_constancy_loss(x0: torch.Tensor) -> torch.Tensor:
     red, green, blue = unit(x0).mean(dim=(2, 3)).unbind(dim=1)
     fourth = (red - green) ** 4 + (red - blue) ** 4 + (green - blue) ** 4
     return ((fourth + 1e-12).sqrt() * x0[0].numel()).sum()
+
+
+def ssim(x: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Structural similarity of two pictures (N, C, H, W) in [-1, 1], a scalar of at most 1.
+
+    Wang et al. 2004: Gaussian windows of 11×11 with σ = 1.5, K1 = 0.01, K2 = 0.03; mean over all
+    whole windows and channels.  Raises ValueError for pictures smaller than a window.
+    """
+    if min(x.shape[-2:]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs at least {SSIM_WINDOW}×{SSIM_WINDOW} pixels.")
+    a, b = unit(x), unit(reference)
+    mean_a, mean_b = _windowed(a), _windowed(b)
+    variances = _windowed(a.square()) - mean_a**2 + _windowed(b.square()) - mean_b**2
+    covariance = _windowed(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    light = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    structure = (2 * covariance + c2) / (variances + c2)
+    return (light * structure).mean()
+
+
+def ssim_loss(x0: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """1 - SSIM of x0 and a reference of its size, times the number of values; a scalar."""
+    return (1 - ssim(x0, reference)) * x0.numel()
+
+
+def _windowed(image: torch.Tensor) -> torch.Tensor:
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
+    profile = torch.exp(-0.5 * (offsets / SSIM_SIGMA) ** 2)
+    profile = (profile / profile.sum()).to(image).expand(image.shape[1], 1, 1, -1)
+    rows = F.conv2d(image, profile, groups=image.shape[1])
+    return F.conv2d(rows, profile.mT, groups=image.shape[1])
 
 
 def smoothness_loss(light: torch.Tensor) -> torch.Tensor:

@@ -129,20 +129,35 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(widths[0], folded, 3, padding=1)
 
     def forward(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-        emb = F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
-        h = self.conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle))
-        skips = []
-        for level, stage in enumerate(self.encoder):
-            h = stage(h, emb)
-            if level < len(self.down):
-                skips.append(h)
-                h = self.down[level](h)
-        h = self.middle(h, emb)
+        emb = self._embedded(log_sigma)
+        skips = self._encoded(x_t, emb)
+        h = self.middle(skips.pop(), emb)
         for level in reversed(range(len(self.decoder))):
             if level < len(self.up):
                 h = F.pixel_shuffle(self.up[level](h), 2) + skips.pop()
             h = self.decoder[level](h, emb)
         return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(h))), self.config.unshuffle)
+
+    def features(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> list[torch.Tensor]:
+        """What the encoder sees in x_t, finest first: one (N, widths[k], H', W') per resolution,
+        where H' = H / (unshuffle·2^k).  The coarsest has passed the middle block."""
+        emb = self._embedded(log_sigma)
+        encoded = self._encoded(x_t, emb)
+        return [*encoded[:-1], self.middle(encoded[-1], emb)]
+
+    def _embedded(self, log_sigma: torch.Tensor) -> torch.Tensor:
+        return F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
+
+    def _encoded(self, x_t: torch.Tensor, emb: torch.Tensor) -> list[torch.Tensor]:
+        """The output of the encoder at every resolution, finest first."""
+        h = self.conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle))
+        found = []
+        for level, stage in enumerate(self.encoder):
+            h = stage(h, emb)
+            found.append(h)
+            if level < len(self.down):
+                h = self.down[level](h)
+        return found
 
 
 def noise_features(log_sigma: torch.Tensor, dim: int) -> torch.Tensor:
