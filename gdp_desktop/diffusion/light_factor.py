@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.strips import Rows
 
 # Values of the windows whose mean squared error the published rates of f and M belong to.
 PUBLISHED_VALUES = 3 * 256**2
@@ -49,6 +50,9 @@ class LightFactor(Degradation):
 
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         return 1 / self.factor
+
+    def rows(self, rows: Rows, height: int) -> LightFactor:
+        return LightFactor(self.factor, rows.of(self.offset, height))
 
     def shrunk(self) -> LightFactor:
         return LightFactor(self.factor.clone(), halved(self.offset))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
+from gdp_desktop.diffusion.light_factor import LightFactor
 from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
@@ -17,7 +18,9 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
+from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
+from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 HELP = """Brightens a dark photo the way a longer exposure would have, rolls highlights off instead
@@ -180,13 +183,21 @@ def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
     return image
 
 
-def pose(given: Given, values: Values) -> Problem:
-    y = given.y
+def linear_light(y: torch.Tensor, values: Values) -> LowLight:
     degradation = LowLight(
         local_light(y, values["fill"]), values["exposure"], values["neutral"]
     )
     degradation.haze.fill_(black_level(y))
     degradation.expose(y)
+    return degradation
+
+
+def pose(given: Given, values: Values) -> Problem:
+    y = given.y
+    as_published = values["light"] == "gdp"
+    degradation: Degradation = (
+        LightFactor.exposed(y, values["exposure"]) if as_published else linear_light(y, values)
+    )
     noise = noise_to_remove(y, PYRAMID_LEVELS)
     return Problem(
         y=y,
@@ -197,6 +208,7 @@ def pose(given: Given, values: Values) -> Problem:
             lambda x0: COLOR_WEIGHT * values["neutral"] * color_constancy_loss(x0),
         ),
         start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=20,
+        published=published.LOW_LIGHT if as_published else None,
     )
 
 
@@ -214,11 +226,16 @@ TASK = Task(
         Param("exposure", "Exposure", 0.45, 0.1, 0.8, 0.01, "",
               "How bright the result is on the whole; 0.45 is a normally exposed photo."),
         Param("fill", "Fill light", 0.3, 0, 1, 0.05, "",
-              "How much more the dark parts are lifted than the bright ones."),
+              "How much more the dark parts are lifted than the bright ones.",
+              only_if=("light", "linear")),
         Param("denoise", "Denoise", 1.3, 0, 3, 0.05, "×",
               "How much of the noise to remove; 0 keeps it all."),
         Param("neutral", "Neutral colours", 0.2, 0, 1, 0.05, "",
               "Removes a colour cast; lower it to keep the mood of the light."),
+        Option("light", "Light", "linear", (
+            ("linear", "As it adds up"), ("gdp", "As in the GDP paper"),
+        ), "How the photo came to be dark: by less light, as in a camera, or by one factor on the "
+           "values of the file, as the paper has it, for comparisons with its figures."),
     ),
     default_steps=3,
     order=10,

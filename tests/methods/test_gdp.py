@@ -13,8 +13,8 @@ from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Assignment
-from gdp_desktop.tasks import published
-from gdp_desktop.tasks.task import Problem
+from gdp_desktop.tasks import TASKS, published
+from gdp_desktop.tasks.task import Given, Problem
 from tests.methods.closed_form import (
     MEAN,
     STD,
@@ -229,3 +229,13 @@ def test_gdp_explains_a_dark_photo_by_its_factor() -> None:
     solver.data.look(found)
     contraction = solver.step_length(0) * solver.data.curvature
     assert contraction == pytest.approx(4 * 0.407 * 0.2**2, rel=0.1)
+
+
+def test_low_light_can_be_posed_as_published() -> None:
+    task = TASKS["low-light"]
+    dark = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3 - 1
+    with torch.no_grad():
+        problem = task.pose(Given(dark), task.values({"light": "gdp"}))
+    assert isinstance(problem.degradation, LightFactor)
+    assert problem.published is published.LOW_LIGHT
+    assert task.pose(Given(dark), task.values({})).published is None
