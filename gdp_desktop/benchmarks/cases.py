@@ -4,7 +4,7 @@ answers that need no prior."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,6 @@ import torch
 
 from gdp_desktop.benchmarks import baselines, damage
 from gdp_desktop.benchmarks.photos import as_tensor
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem
 
@@ -53,16 +51,13 @@ class Case:
 
 
 def posed(
-    task: str, y: np.ndarray, values: Mapping[str, Any], degradation: Degradation | None = None,
-    unknown: np.ndarray | None = None,
+    task: str, y: np.ndarray, values: Mapping[str, Any], unknown: np.ndarray | None = None
 ) -> Problem:
-    """The problem as the program's task poses it, with the true degradation in place of what the
-    task assumes."""
+    """The problem as the program's task poses it, its parameters the true ones."""
     mask = None if unknown is None else torch.from_numpy(unknown)[None, None].float()
     chosen = task_named(task)
     with torch.no_grad():
-        problem = chosen.pose(Given(as_tensor(y), mask), chosen.values(values))
-    return problem if degradation is None else replace(problem, degradation=degradation)
+        return chosen.pose(Given(as_tensor(y), mask), chosen.values(values))
 
 
 def inpainting(clean: np.ndarray, generator: np.random.Generator) -> Damaged:
@@ -75,11 +70,13 @@ def inpainting(clean: np.ndarray, generator: np.random.Generator) -> Damaged:
     })
 
 
-def blur(name: str, clean: np.ndarray, generator: np.random.Generator) -> Damaged:
+def blur(
+    name: str, values: Mapping[str, Any], clean: np.ndarray, generator: np.random.Generator
+) -> Damaged:
     y = damage.blurred(clean, name, generator)
     kernel, sigma = damage.BLURS[name]
     # A task's noise of 0 means "measure it"; below one grey level it is the rounding's.
-    problem = posed("deblurring", y, {"noise": max(sigma, 0.5)}, Blur(kernel))
+    problem = posed("deblurring", y, {**values, "noise": max(sigma, 0.5)})
     taps = kernel.numpy()
     return Damaged(y, problem, {
         "input": lambda: y,
@@ -88,12 +85,9 @@ def blur(name: str, clean: np.ndarray, generator: np.random.Generator) -> Damage
     })
 
 
-def enlarging(
-    shrink: Callable[[np.ndarray, int], np.ndarray], degradation: Callable[[int], Degradation],
-    clean: np.ndarray, generator: np.random.Generator,
-) -> Damaged:
-    y = shrink(clean, 4)
-    problem = posed("super-resolution", y, {"scale": 4, "noise": 0.5}, degradation(4))
+def enlarging(kernel: str, clean: np.ndarray, generator: np.random.Generator) -> Damaged:
+    y = damage.shrunk(clean, kernel, 4)
+    problem = posed("super-resolution", y, {"scale": 4, "kernel": kernel, "noise": 0.5})
     return Damaged(y, problem, {
         "input": lambda: baselines.enlarged(y, 4, cv2.INTER_NEAREST),
         "bicubic": lambda: baselines.enlarged(y, 4),
@@ -141,23 +135,23 @@ CASES = {
     ),
     "deblurring": Case(
         "deblurring", "GDP's Gaussian kernel of 9×9, rounded to 8 bits; kernel known",
-        partial(blur, "deblurring"), BLUR_ANSWERS,
+        partial(blur, "deblurring", {"kind": "gdp"}), BLUR_ANSWERS,
     ),
     "deblurring-noise": Case(
         "deblurring", "the same kernel and noise of σ = 5 of 255; kernel and σ known",
-        partial(blur, "deblurring-noise"), BLUR_ANSWERS,
+        partial(blur, "deblurring-noise", {"kind": "gdp"}), BLUR_ANSWERS,
     ),
     "motion-blur": Case(
         "deblurring", "straight motion of 15 pixels at 30°, rounded to 8 bits; kernel known",
-        partial(blur, "motion-blur"), BLUR_ANSWERS,
+        partial(blur, "motion-blur", {"kind": "motion", "length": 15, "angle": 30}), BLUR_ANSWERS,
     ),
     "sr4-mean": Case(
         "super-resolution", "4×4 block means, rounded to 8 bits; known",
-        partial(enlarging, damage.shrunk_by_mean, damage.Downsampling), ENLARGED,
+        partial(enlarging, "block"), ENLARGED,
     ),
     "sr4-bicubic": Case(
         "super-resolution", "shrunk 4× by antialiased bicubic, rounded to 8 bits; known",
-        partial(enlarging, damage.shrunk_bicubic, damage.BicubicDownsampling), ENLARGED,
+        partial(enlarging, "bicubic"), ENLARGED,
     ),
     "grey": Case(
         "colorization", "mean of R, G and B, rounded to 8 bits", colourising, ("input",)

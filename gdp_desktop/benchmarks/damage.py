@@ -5,14 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from gdp_desktop.benchmarks.baselines import as_bytes
 from gdp_desktop.benchmarks.photos import as_photo, as_tensor
 from gdp_desktop.diffusion import light
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.kernels import motion_kernel, published_kernel
-from gdp_desktop.tasks.super_resolution import Downsampling
+from gdp_desktop.tasks.super_resolution import KERNELS
 
 MISSING_SHARE = 0.25
 JPEG_QUALITY = 20
@@ -26,20 +25,6 @@ BLURS = {
     "deblurring-noise": (published_kernel(), 5.0),
     "motion-blur": (motion_kernel(15, 30), 0.0),
 }
-
-
-class BicubicDownsampling(Downsampling):
-    """Every output pixel is an antialiased bicubic mean, as programs shrink photos."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        down, across = (self._matrix(n).to(x) for n in x.shape[-2:])
-        return down @ x @ across.T
-
-    def _matrix(self, length: int) -> torch.Tensor:
-        """(length / factor, length): torch's resize has no forward-mode derivative, this has."""
-        identity = torch.eye(length)[None, None]
-        size = (length // self.factor, length)
-        return F.interpolate(identity, size, mode="bicubic", antialias=True)[0, 0]
 
 
 def blurred(clean: np.ndarray, case: str, generator: np.random.Generator) -> np.ndarray:
@@ -84,10 +69,7 @@ def rounded(photo: np.ndarray) -> np.ndarray:
     return as_bytes(photo).astype(np.float32) / 255
 
 
-def shrunk_by_mean(clean: np.ndarray, factor: int) -> np.ndarray:
-    return rounded(as_photo(Downsampling(factor)(as_tensor(clean))))
-
-
-def shrunk_bicubic(clean: np.ndarray, factor: int) -> np.ndarray:
-    return rounded(as_photo(BicubicDownsampling(factor)(as_tensor(clean))))
+def shrunk(clean: np.ndarray, kernel: str, factor: int) -> np.ndarray:
+    """By block means ("block") or antialiased bicubic ("bicubic"), rounded to 8 bits."""
+    return rounded(as_photo(KERNELS[kernel](factor)(as_tensor(clean))))
 

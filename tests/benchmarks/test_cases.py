@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from gdp_desktop.benchmarks import damage, metrics
 from gdp_desktop.benchmarks.cases import CASES, Case, Damaged
-from gdp_desktop.benchmarks.damage import BicubicDownsampling
 from gdp_desktop.diffusion import light
-from gdp_desktop.diffusion.linear import linearised
 
 from .conftest import picture
 
@@ -84,16 +81,3 @@ def test_low_light_is_a_tenth_of_the_light() -> None:
     linear = [light.decode(torch.from_numpy(p.copy())).mean() for p in (y, clean())]
     assert float(linear[0] / linear[1]) == pytest.approx(0.1, rel=0.05)
     assert np.array_equal(y, damage.rounded(y)) and y.max() < 0.5
-
-
-@pytest.mark.parametrize("factor", [2, 4])
-def test_bicubic_shrinking_is_that_of_torch(factor: int) -> None:
-    x = torch.rand(1, 3, 32, 48) * 2 - 1
-    expected = F.interpolate(x, scale_factor=1 / factor, mode="bicubic", antialias=True)
-    shrink = BicubicDownsampling(factor)
-    assert torch.allclose(shrink(x), expected, atol=1e-5)
-    _, forward, adjoint = linearised(shrink, x)
-    direction, residual = torch.rand(x.shape), torch.rand(expected.shape)
-    assert float((forward(direction) * residual).sum()) == pytest.approx(
-        float((direction * adjoint(residual)).sum()), rel=1e-4
-    )
