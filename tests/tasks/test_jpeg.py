@@ -1,0 +1,174 @@
+"""JPEG: the file's own numbers are found, whatever its tables, its colours and its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from gdp_desktop.diffusion.jpeg import Jpeg, shrunk_by, turned, turned_back
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.jpeg_file import read_components, read_compression, standard_tables
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.task import Given, Problem, TaskError
+
+WHOLE = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+TASK = task_named("jpeg")
+
+
+def lively(size: Size, seed: int = 0) -> np.ndarray:
+    """Shapes and grain, nowhere black or white: (H, W, 3) uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 9, 7, generator=generator)
+    shapes = F.interpolate(coarse, size=size.shape, mode="bicubic")[0].permute(1, 2, 0)
+    grain = 6 * torch.randn(*size.shape, 1, generator=generator)
+    return (60 + 130 * shapes.clamp(0, 1) + grain).clamp(30, 225).byte().numpy()
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    def save(picture: np.ndarray, turn: int = 1, **options: int) -> Path:
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        path = tmp_path / "photo.jpg"
+        Image.fromarray(picture).save(path, exif=exif, **options)
+        return path
+
+    return save
+
+
+def as_tensor(picture: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def posed(path: Path, **values: float) -> Problem:
+    y = as_tensor(load_photo(path).pixels)
+    with torch.no_grad():
+        return TASK.pose(Given(y, source=path), TASK.values(values))
+
+
+def jpeg_of(problem: Problem) -> Jpeg:
+    assert isinstance(problem.degradation, Jpeg)
+    return problem.degradation
+
+
+@pytest.mark.parametrize("quality", [10, 50, 75, 90])
+@pytest.mark.parametrize("colours", WHOLE)
+def test_the_numbers_are_those_of_the_encoder(
+    quality: int, colours: str, saved: Callable[..., Path]
+) -> None:
+    """What was encoded has, in every block, the coefficients that are read back from the file."""
+    picture = lively(Size(96, 64))
+    problem = posed(saved(picture, quality=quality, subsampling=WHOLE[colours]))
+    degradation, x = jpeg_of(problem), as_tensor(picture)
+    steps = torch.from_numpy(standard_tables(quality)).float().view(3, 64)
+    assert torch.equal(degradation.steps, steps)
+    beyond = degradation.beyond_rounding(x, problem.y)
+    # Encoder and decoder round pixels as well, by half a grey level: little beyond half a step.
+    assert float(beyond.quantile(0.999)) < 2.0 / float(steps.min())
+    assert float((beyond < 0.1).float().mean()) > 0.97 and float(beyond.max()) < 1.6
+    for coefficients, step in zip(degradation._coefficients(problem.y), steps, strict=True):
+        multiples = coefficients * 127.5 / step.view(1, 64, 1, 1)
+        assert torch.allclose(multiples, multiples.round(), atol=1e-3)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("size", [Size(64, 48), Size(61, 43)], ids=str)
+def test_a_turned_photo_is_understood(turn: int, size: Size, saved: Callable[..., Path]) -> None:
+    picture = lively(size)
+    path = saved(picture, turn, quality=40)
+    problem = posed(path)
+    degradation, upright = jpeg_of(problem), as_tensor(load_photo(path).pixels)
+    start = degradation.initial(problem.y)
+    assert start.shape == upright.shape
+    assert float((start - upright).abs().mean()) < 1 / 127.5  # what decoding rounds away
+    beyond = degradation.beyond_rounding(turned(as_tensor(picture), turn), problem.y)
+    assert float((beyond < 0.1).float().mean()) > 0.99
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_turning_back_undoes_turning(turn: int) -> None:
+    image = torch.rand(1, 3, 4, 5)
+    assert torch.equal(turned_back(turned(image, turn), turn), image)
+
+
+def test_padding_says_nothing_and_is_not_asked(saved: Callable[..., Path]) -> None:
+    path = saved(lively(Size(40, 24)), quality=30)
+    y = as_tensor(load_photo(path).pixels)
+    padded = F.pad(y, (0, 8, 0, 12), mode="replicate")
+    with torch.no_grad():
+        problem = TASK.pose(Given(padded, source=path, size=Size(40, 24)), TASK.values({}))
+        assert problem.degradation.initial(problem.y).shape == padded.shape
+        other = torch.cat([padded[..., :24, :], -padded[..., 24:, :]], dim=-2)
+        assert torch.equal(problem.degradation(padded), problem.degradation(other))
+    assert torch.equal(problem.y, posed(path).y)
+
+
+def test_a_grey_file_stays_grey(tmp_path: Path) -> None:
+    path = tmp_path / "grey.jpg"
+    Image.fromarray(lively(Size(48, 32))[..., 0]).save(path, quality=30)
+    problem = posed(path)
+    start = problem.degradation.initial(problem.y)
+    assert float((start - start.mean(dim=1, keepdim=True)).abs().max()) < 1e-5
+    coloured = start + torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1)
+    assert float((problem.degradation(coloured) - problem.y).abs().max()) > 5 * problem.sigma_y[0]
+
+
+@pytest.mark.parametrize("quality", [10, 40, 75, 92])
+def test_the_traces_of_a_jpeg_tell_its_quality(
+    quality: int, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = saved(lively(Size(256, 192)), quality=quality)
+    again = tmp_path / "photo.png"
+    Image.open(path).save(again)
+    by_file, by_traces, stated = posed(path), posed(again), posed(again, quality=quality)
+    assert torch.equal(jpeg_of(by_traces).steps, jpeg_of(by_file).steps)
+    assert torch.equal(by_traces.y, stated.y) and not by_file.notes and not stated.notes
+    assert [str(quality) in note and note.endswith(".") for note in by_traces.notes] == [True]
+    assert jpeg_of(by_traces).shrinkage == jpeg_of(by_file).shrinkage
+    assert float((by_traces.y != by_file.y).float().mean()) < 0.02
+
+
+def test_a_photo_without_traces_is_left_nearly_alone(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    picture = lively(Size(96, 64))
+    Image.fromarray(picture).save(path)
+    problem = posed(path)
+    assert "no traces" in problem.notes[0]
+    assert float((problem.degradation.initial(problem.y) - as_tensor(picture)).abs().max()) < 0.05
+
+
+def test_an_unusual_jpeg_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.fromarray(lively(Size(32, 32))).convert("CMYK").save(path)
+    with pytest.raises(PhotoError):
+        read_compression(path)
+    with pytest.raises(TaskError) as raised:
+        posed(path)
+    assert str(raised.value).endswith(".") and str(raised.value).count(".") <= 2
+
+
+def test_what_is_no_jpeg_is_none(tmp_path: Path) -> None:
+    for name, data in (("a.jpg", b"no picture"), ("b.jpg", b"")):
+        (tmp_path / name).write_bytes(data)
+        assert read_compression(tmp_path / name) is None
+    assert read_compression(tmp_path / "missing.jpg") is None
+
+
+def test_small_colours_are_found_below_the_large_ones(saved: Callable[..., Path]) -> None:
+    """The decoder's smooth enlarging is undone exactly, also at odd sizes."""
+    path = saved(lively(Size(37, 29)), quality=95, subsampling=2)
+    components = torch.from_numpy(read_components(path).copy())
+    degradation = jpeg_of(posed(path))
+    colour = degradation._coefficients(degradation.measured(components))[1]
+    plane = F.conv_transpose2d(colour, degradation.basis, stride=8)[..., :15, :19]
+    encoded = as_tensor(lively(Size(37, 29)))
+    truth = torch.einsum("j,njhw->nhw", degradation.to_ycbcr[1], encoded)[:, None]
+    assert float((plane - shrunk_by(truth, (2, 2))).abs().mean()) < 3 / 127.5
