@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, linearised
 from gdp_desktop.diffusion.quality import QualityTerm
 
@@ -43,7 +45,8 @@ class Guidance:
 
         ½·scale·Σ ‖y - D(x)‖² / σ_y²  +  ½·‖x - x̃0‖² / r²  +  Q(x).
 
-    ``solver_steps`` conjugate-gradient steps from x̃0 lead there (D and Q linearised at x̃0).  The
+    ``solver_steps`` conjugate-gradient steps from x̃0 lead there (D and Q linearised at x̃0); where
+    every D is pointwise or a block mean, the minimum is written down at once instead.  The
     first of them is GDP's own update, x̃0 - κ·∇L, with κ at its best value instead of a constant
     (one per value where D is pointwise), so it depends neither on the photo's size nor on the
     number of timesteps; and because σ_y stands against r, the residual is driven to the photo's
@@ -73,6 +76,10 @@ class Guidance:
             start=-self._quality_gradient(x0),
         )
 
+        blocks = self._blocks(linearised)
+        if blocks is not None:
+            return solve_blocks(self._diagonal(linearised, x0, x0_std), blocks, pull)
+
         def curvature(direction: torch.Tensor) -> torch.Tensor:
             bent = direction / x0_std**2
             for term in linearised:
@@ -80,12 +87,32 @@ class Guidance:
                 bent = bent + self.scale * moved
             return bent
 
+        diagonal = self._diagonal(linearised, x0, x0_std)
+        return conjugate_gradients(curvature, pull, diagonal, self.solver_steps)
+
+    def _diagonal(
+        self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
+    ) -> torch.Tensor:
+        """What the prior and the pointwise measurements contribute to the curvature."""
         diagonal = torch.full_like(x0, 1 / x0_std**2)
         for term in linearised:
             if term.pointwise:
                 slope = term.forward(torch.ones_like(x0))
                 diagonal = diagonal + self.scale * term.precision * slope.square()
-        return conjugate_gradients(curvature, pull, diagonal, self.solver_steps)
+        return diagonal
+
+    def _blocks(self, linearised: Sequence[_Linearised]) -> list[Block] | None:
+        """Side and precision of every block mean, the finest first; None if a measurement is
+        neither pointwise nor a block mean, or the blocks do not lie in each other."""
+        blocks: list[Block] = []
+        for term, measurement in zip(linearised, self.measurements, strict=True):
+            if isinstance(measurement.degradation, BlockMean):
+                blocks.append((measurement.degradation.factor, self.scale * term.precision))
+            elif not term.pointwise:
+                return None
+        blocks.sort(key=lambda block: block[0])
+        nested = all(b[0] % a[0] == 0 for a, b in pairwise(blocks))
+        return blocks if nested else None
 
     def _quality_gradient(self, x0: torch.Tensor) -> torch.Tensor:
         if not self.quality:
@@ -100,6 +127,26 @@ class Guidance:
         photo = self.measurements[0]
         with torch.no_grad():
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
+
+
+Block = tuple[int, "float | torch.Tensor"]
+
+
+def solve_blocks(
+    diagonal: torch.Tensor, blocks: Sequence[Block], pull: torch.Tensor
+) -> torch.Tensor:
+    """d with (diagonal + Σ weight·BᵀB)·d = pull, B the means of blocks that lie in each other.
+
+    Every mean adds a matrix of rank one per block, so the inverse follows from the one without it
+    (Sherman and Morrison 1950); exact, and no value depends on others than those of its block.
+    """
+    if not blocks:
+        return pull / diagonal
+    *finer, (side, weight) = blocks
+    spread = solve_blocks(diagonal, finer, torch.full_like(pull, 1 / side**2))  # of Bᵀ1
+    alone = solve_blocks(diagonal, finer, pull)
+    excess = weight * F.avg_pool2d(alone, side) / (1 + weight * F.avg_pool2d(spread, side))
+    return alone - spread * F.interpolate(excess, scale_factor=side, mode="nearest")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 
 from gdp_desktop.diffusion.guidance import Guidance
 from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.diffusion.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,27 @@ def ddim(
     for i in reversed(range(total)):
         denoised = prior(x_t, i)
         x0 = guidance(denoised.x0, prior.x0_std(i)) if guidance else denoised.x0
-        if i > 0:
-            noise = (1 - zeta) ** 0.5 * schedule.eps_from_x0(x_t, x0, i)
-            if zeta > 0:
-                noise = noise + zeta**0.5 * standard_normal(x_t, generator)
-            x_t = schedule.q_sample(x0, i - 1, noise)
-        else:
-            x_t = x0
+        fresh = standard_normal(x_t, generator) if i > 0 and zeta > 0 else None
+        x_t = ddim_step(schedule, x_t, x0, i, zeta, fresh)
         yield Step(total - 1 - i, total, x0, x_t)
+
+
+def ddim_step(
+    schedule: Schedule,
+    x_t: torch.Tensor,
+    x0: torch.Tensor,
+    i: int,
+    zeta: float,
+    fresh: torch.Tensor | None,
+) -> torch.Tensor:
+    """x_{t-1} from x_t and the guided x0, value by value; ``fresh`` is standard normal noise, not
+    needed where ``zeta`` is 0 or at the last step, whose answer is x0."""
+    if i == 0:
+        return x0
+    noise = (1 - zeta) ** 0.5 * schedule.eps_from_x0(x_t, x0, i)
+    if zeta > 0 and fresh is not None:
+        noise = noise + zeta**0.5 * fresh
+    return schedule.q_sample(x0, i - 1, noise)
 
 
 SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim}

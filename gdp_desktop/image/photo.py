@@ -81,6 +81,11 @@ class Photo:
         # float16 ends at 65504, so it must not be multiplied as it comes
         clipped = np.clip(unit, 0, 1).astype(np.float32)
         pixels = np.rint(clipped * np.iinfo(dtype).max).astype(dtype)
+        return self.with_pixels(pixels)
+
+    def with_pixels(self, pixels: np.ndarray) -> "Photo":
+        """The same photo with other pixels (H, W, 3) of its own depth; a new size resizes the
+        alpha too."""
         height, width = pixels.shape[:2]
         return replace(self, pixels=pixels, alpha=_resized(self.alpha, Size(width, height)))
 

@@ -3,15 +3,23 @@ one before (hierarchical guidance) and cut into windows of the prior's size."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
-from gdp_desktop.diffusion.samplers import Sampler, ddim, standard_normal
+from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.diffusion.strips import (
+    MARGIN,
+    ROWS_AT_ONCE,
+    NoiseField,
+    Rows,
+    in_strips,
+    with_margins,
+)
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
@@ -22,6 +30,8 @@ COARSE_SIGMA = 0.1
 # Where a photo's noise differs from place to place, sampling starts from a level that this share of
 # the photo does not exceed.
 OWN_NOISE_SHARE = 0.97
+# That level is read from the photo at a size of no more than so many pixels.
+FEW_PIXELS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -69,13 +79,18 @@ def _sigma_at(sigma_y: tuple[float, ...], number: int) -> float:
 class CoarseToFine:
     """Solves a problem over its pyramid with one prior.
 
-    ``generator`` draws one noise field per step for the whole photo, so the result does not depend
-    on how many windows run at once, nor, as far as the halo reaches, on how the photo is cut.
+    Every level is walked through in strips of whole rows: as soon as the windows over a strip are
+    answered, it is guided and x_{t-1} takes the place of x_t.  So one state of the photo's size is
+    all the memory a level needs, beside the photo itself.  The strips follow from the size of the
+    photo alone, and noise is looked up by place, so the result depends neither on how many windows
+    run at once nor, as far as halo and reach go, on how the photo is cut.
+
+    The coarsest level is small and is guided as a whole: it learns φ and settles what concerns the
+    photo as a whole, its mean brightness and colour.
     """
 
-    def __init__(self, given: Assignment, sampler: Sampler = ddim) -> None:
+    def __init__(self, given: Assignment) -> None:
         self.problem, self.prior = given.problem, given.prior
-        self.sampler = sampler
         self.tiler = Tiler(self.prior.window, self.prior.halo, stride=self.prior.stride)
         self.window_batch = given.window_batch
         count = level_count(given.size, given.coarse_side)
@@ -91,18 +106,16 @@ class CoarseToFine:
         )
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
-        """Yields the estimate after every step; the last one ``is_result``."""
+        """Yields the estimate of every strip at every step; the last one ``is_result``, whole."""
+        seed = int(torch.randint(2**62, (), generator=generator))
         coarse: torch.Tensor | None = None
         for level in reversed(self.levels):
             if level is not self.levels[-1]:
                 level.degradation.adopt(self.levels[level.number + 1].degradation)
             if self.start_sigma(level) > SMALLEST_SIGMA:
-                x0 = None
-                for x0 in self._sample(level, coarse, generator, window_done):
-                    yield Estimate(x0, level.number)
-                coarse = x0
+                coarse = yield from self._sample(level, coarse, seed, window_done)
             elif coarse is not None or level.number == 0:  # nothing to remove at this level
-                coarse = self._starting_point(level, coarse)
+                coarse = self._start(level, coarse)
         if coarse is None:
             raise ValueError("A problem has at least one level.")
         yield Estimate(coarse, 0, is_result=True)
@@ -111,72 +124,121 @@ class CoarseToFine:
         """The noise level of x_t the level starts from."""
         if level.start_sigma is not None:
             return level.start_sigma
-        own = self._noise_in_start(level).flatten()
-        return float(own[:: max(1, len(own) // 100_000)].quantile(OWN_NOISE_SHARE))
+        # Light and dark are spread alike at every size.
+        seen = next((m for m in self.levels[level.number :] if m.size.pixels <= FEW_PIXELS), level)
+        gain = noise_gain(seen).flatten()
+        return level.sigma_y * float(gain[:: max(1, len(gain) // 100_000)].quantile(
+            OWN_NOISE_SHARE))
 
     def schedule_for(self, level: Level) -> Schedule:
         schedule = self.prior.schedule
         return schedule.quadratic(level.steps, schedule.step_at(self.start_sigma(level)))
 
-    def _starting_point(self, level: Level, coarse: torch.Tensor | None) -> torch.Tensor:
-        """The trivial restoration, with everything the coarser level knows better replaced."""
-        start = level.degradation.initial(level.y)
-        if coarse is None:
-            return start
-        return (start + enlarged(coarse - halved(start))).clamp(-1, 1)
-
-    def _noise_in_start(self, level: Level) -> torch.Tensor:
-        """Standard deviation of the photo's own noise in the starting point; broadcasts to x."""
-        return level.sigma_y * level.degradation.noise_gain(level.y)
-
     def _sample(
-        self,
-        level: Level,
-        coarse: torch.Tensor | None,
-        generator: torch.Generator,
-        window_done: WindowDone,
-    ) -> Iterator[torch.Tensor]:
-        schedule = self.schedule_for(level)
-        measurements = [
-            Measurement(level.y, level.degradation, level.sigma_y, self._news(level, schedule))
-        ]
-        if coarse is not None:
-            measurements.append(Measurement(coarse, BlockMean(2), COARSE_SIGMA))
-        guidance = Guidance(
-            measurements,
-            self.problem.quality,
-            solver_steps=self.problem.solver_steps,
-            learn=level is self.levels[-1] or level.degradation.learns_at_every_level,
-        )
+        self, level: Level, coarse: torch.Tensor | None, seed: int, window_done: WindowDone
+    ) -> Generator[Estimate, None, torch.Tensor]:
+        """Walks the level's schedule down in place, from x_T to x0, which it returns."""
+        schedule, height = self.schedule_for(level), level.size.height
         prior = TiledPrior(
             self.prior.respaced(schedule), self.tiler, self.window_batch, window_done
         )
-        x_t = self._noised(level, self._starting_point(level, coarse), schedule, generator)
-        for step in self.sampler(prior, guidance, x_t, generator, self.problem.zeta):
-            yield step.x0
+        own = self._own_noise(level)
+        is_coarsest = level is self.levels[-1]
+        learn = is_coarsest or level.degradation.learns_at_every_level
+        reach = None if learn else level.degradation.reach
 
-    def _news(self, level: Level, schedule: Schedule) -> torch.Tensor | None:
-        """The share of y's information that x_t does not hold.
+        def guidance(rows: Rows) -> Guidance:
+            part = level.degradation
+            if rows != Rows(0, height):
+                part = part.rows(rows, height)
+            weight = None if own is None else _news(rows.of(own, height), schedule)
+            measurements = [Measurement(rows.of(level.y, height), part, level.sigma_y, weight)]
+            if coarse is not None:
+                measurements.append(
+                    Measurement(rows.of(coarse, height), BlockMean(2), COARSE_SIGMA)
+                )
+            quality = self.problem.quality if is_coarsest else ()
+            return Guidance(
+                measurements, quality, solver_steps=self.problem.solver_steps, learn=learn
+            )
 
-        Started from the photo's own noise, x_t is y with some noise added: of y's precision 1/σ²
-        it holds 1/σ_t².  Without any added noise naming y again would count it twice and bring its
-        noise back.
-        """
-        if level.start_sigma is not None:
-            return None
-        own = self._noise_in_start(level)
-        return (1 - own.square() / float(schedule.sigmas[-1]) ** 2).clamp(0, 1)
+        last = len(schedule) - 1
+        x_t = self._start(level, coarse)
+        self._add_noise(x_t, own, schedule, NoiseField(seed, level.number, last + 1))
+        for i in range(last, -1, -1):
+            fresh = NoiseField(seed, level.number, i)
+            answers = ((strip.top, strip.x0) for strip in prior.strips(x_t, i))
+            for inner, outer, answer in with_margins(answers, height, reach):
+                guided = guidance(outer)(answer, prior.x0_std(i))
+                x0 = guided[..., inner.inside(outer), :]
+                state = inner.of(x_t, height)
+                zeta = self.problem.zeta if i > 0 else 0.0
+                noise = fresh.rows(inner, state) if zeta > 0 else None
+                state.copy_(ddim_step(schedule, state, x0, i, zeta, noise))
+                yield Estimate(x0, level.number, top=inner.top)
+        return x_t
 
-    def _noised(
-        self, level: Level, start: torch.Tensor, schedule: Schedule, generator: torch.Generator
-    ) -> torch.Tensor:
-        """x_t of the first step.  Where the photo brings noise of its own, only the rest is added,
-        so that the total is the same everywhere."""
+    def _start(self, level: Level, coarse: torch.Tensor | None) -> torch.Tensor:
+        """The trivial restoration, with everything the coarser level knows better replaced."""
+        size, degradation = level.size, level.degradation
+        whole = None if degradation.local else degradation.initial(level.y)
+        start = level.y.new_empty(1, 3, *size.shape)
+        for inner in in_strips(size.height):
+            rows = inner.padded(MARGIN, size.height)
+            if whole is None:
+                part = degradation.rows(rows, size.height)
+                piece = part.initial(rows.of(level.y, size.height))
+            else:
+                piece = rows.of(whole, size.height)
+            if coarse is not None:
+                known = rows.of(coarse, size.height)
+                piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
+            inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
+        return start
+
+    def _own_noise(self, level: Level) -> torch.Tensor | None:
+        """Standard deviation of the photo's own noise in the starting point, (1, 1, H, W) or
+        (1, 1, 1, 1); None if the level starts from noise of the task's choice."""
+        return None if level.start_sigma is not None else level.sigma_y * noise_gain(level)
+
+    def _add_noise(
+        self, start: torch.Tensor, own: torch.Tensor | None, schedule: Schedule, field: NoiseField
+    ) -> None:
+        """Makes x_t of the first step in place.  Where the photo brings noise of its own, only the
+        rest is added, so that the total is the same everywhere."""
         sigma = float(schedule.sigmas[-1])
-        own = self._noise_in_start(level) if level.start_sigma is None else torch.zeros(())
-        added = (sigma**2 - own.square()).clamp(min=0).sqrt()
         alpha = float(schedule.alphas_cumprod[-1]) ** 0.5
-        return alpha * (start + added * standard_normal(start, generator))
+        for rows in in_strips(start.shape[-2]):
+            state = rows.of(start, start.shape[-2])
+            held = torch.zeros(()) if own is None else rows.of(own, start.shape[-2])
+            added = (sigma**2 - held.square()).clamp(min=0).sqrt()
+            state.add_(added * field.rows(rows, state)).mul_(alpha)
+
+
+def noise_gain(level: Level) -> torch.Tensor:
+    """How much the starting point amplifies noise in y, (1, 1, H, W) or (1, 1, 1, 1)."""
+    y, degradation = level.y, level.degradation
+    height = y.shape[-2]
+    if not degradation.local or height <= ROWS_AT_ONCE:
+        return degradation.noise_gain(y)
+    pieces = []
+    for inner in in_strips(height):
+        rows = inner.padded(MARGIN, height)
+        gain = degradation.rows(rows, height).noise_gain(rows.of(y, height))
+        if gain.shape[-2] == 1:
+            return gain
+        pieces.append(gain[..., inner.inside(rows), :])
+    return torch.cat(pieces, dim=-2)
+
+
+def _news(own: torch.Tensor, schedule: Schedule) -> torch.Tensor:
+    """The share of y's information that x_t does not hold.
+
+    Started from the photo's own noise, x_t is y with some noise added: of y's precision 1/σ²
+    it holds 1/σ_t².  Without any added noise naming y again would count it twice and bring its
+    noise back.
+    """
+    return (1 - own.square() / float(schedule.sigmas[-1]) ** 2).clamp(0, 1)
 
 
 HELP = """The program's own: a small copy of the photo first, then finer and finer, every step going

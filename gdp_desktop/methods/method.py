@@ -17,11 +17,13 @@ from gdp_desktop.tasks.task import Problem
 
 @dataclass(frozen=True)
 class Estimate:
-    """The clean estimate x0 (1, 3, h, w) after a step at some pyramid level (0 is full size)."""
+    """The clean estimate x0 (1, 3, h, w) after a step at some pyramid level (0 is full size), or
+    the rows of it from ``top`` on; a result is whole."""
 
     x0: torch.Tensor
     level: int = 0
     is_result: bool = False
+    top: int = 0
 
 
 @dataclass(frozen=True)

@@ -21,28 +21,35 @@ class PreviewPainter:
         self._region, self._scale = region, scale
         longest = max(photo.size) * scale
         self._zoom = scale * min(1.0, PREVIEW_SIDE / longest)
-        self._base = _reduced(photo.to_unit(), self._zoom)
+        peak = np.float32(np.iinfo(photo.pixels.dtype).max)
+        self._base = _reduced(photo.pixels, self._zoom) / peak
+        self._picture = self._base.copy()
         self._share = None
         if mask is not None:
-            share = np.minimum(mask.pixels.astype(np.float32) / 128, 1)
-            self._share = _reduced(share, self._zoom)[..., None]
+            share = _reduced(mask.pixels, self._zoom).astype(np.float32)
+            self._share = np.minimum(share / 128, 1)[..., None]
 
-    def paint(self, x0: torch.Tensor, level: int) -> np.ndarray:
-        """x0 (1, 3, h, w) of a pyramid level -> a new (H, W, 3) uint8 array."""
+    def paint(self, x0: torch.Tensor, level: int, top: int = 0) -> np.ndarray:
+        """x0 (1, 3, h, w) of a pyramid level, its rows from ``top`` on -> a new (H, W, 3) uint8
+        array; elsewhere as it was painted before."""
         # What lies beyond the region was only padding.
-        x0 = x0[..., : max(1, self._region.height * self._scale >> level),
-                : max(1, self._region.width * self._scale >> level)]
-        left, top = round(self._region.x * self._zoom), round(self._region.y * self._zoom)
-        height, width = self._base.shape[:2]
-        bottom = min(height, round(self._region.bottom * self._zoom))
+        full = max(1, self._region.height * self._scale >> level)
+        x0 = x0[..., : max(0, full - top), : max(1, self._region.width * self._scale >> level)]
+        height, width = self._picture.shape[:2]
+        first = self._row(top / full)
+        last = min(height, self._row((top + x0.shape[-2]) / full))
+        left = round(self._region.x * self._zoom)
         right = min(width, round(self._region.right * self._zoom))
-        picture = self._base.copy()
-        if bottom > top and right > left:
-            estimate = _fitted(x0, bottom - top, right - left)
-            place = (slice(top, bottom), slice(left, right))
+        if last > first and right > left:
+            estimate = _fitted(x0, last - first, right - left)
+            place = (slice(first, last), slice(left, right))
             share = 1.0 if self._share is None else self._share[place]
-            picture[place] = share * estimate + (1 - share) * picture[place]
-        return np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
+            self._picture[place] = share * estimate + (1 - share) * self._base[place]
+        return np.rint(self._picture.clip(0, 1) * 255).astype(np.uint8)
+
+    def _row(self, share: float) -> int:
+        """The row of the picture at this share of the region's height."""
+        return round((self._region.y + share * self._region.height) * self._zoom)
 
 
 def _reduced(picture: np.ndarray, zoom: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from gdp_desktop.restoration.job import (
     Report,
     Started,
 )
+from gdp_desktop.restoration.pixels import as_tensor, composed, consistency, is_finite
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import Task, TaskError, task_named
@@ -85,8 +86,9 @@ def restore(
     for estimate in solver.solve(generator, clock.window_done):
         cancel.raise_if_cancelled()
         yield clock.progress()
-        yield Preview(painter.paint(estimate.x0, estimate.level), clock.done, clock.total)
-    if estimate is None or not bool(torch.isfinite(estimate.x0).all()):
+        picture = painter.paint(estimate.x0, estimate.level, estimate.top)
+        yield Preview(picture, clock.done, clock.total)
+    if estimate is None or not is_finite(estimate.x0):
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
 
     result = composed(photo, estimate.x0, mask, region, task.scale(values))
@@ -181,44 +183,17 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
     multiple = prior.stride << (level_count(full, task.coarse_side) - 1)
     padding = [(0, -n % max(1, multiple // scale)) for n in (region.height, region.width)]
 
-    def padded(photo: Photo) -> torch.Tensor:
-        pixels = np.pad(photo.to_unit()[region.slices], [*padding, (0, 0)], mode="symmetric")
-        return torch.from_numpy(pixels * 2 - 1).permute(2, 0, 1)[None].contiguous()
-
     unknown = None
     if scene.mask is not None:
         painted = np.pad(scene.mask.pixels[region.slices] > 0, padding, mode="symmetric")
         unknown = torch.from_numpy(painted)[None, None].float()
-    y = padded(scene.photo)
+    y = as_tensor(scene.photo, region, padding)
     given = Given(
-        y, unknown, tuple(padded(other) for other in scene.others),
+        y, unknown, tuple(as_tensor(other, region, padding) for other in scene.others),
         scene.source if region == whole(scene.photo) else None,
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)
-
-
-def composed(
-    photo: Photo, x0: torch.Tensor, mask: Mask | None, region: Rect, scale: int
-) -> Photo:
-    """The photo with the region replaced by x0; what was not painted stays bit for bit."""
-    height, width = region.height * scale, region.width * scale
-    restored = (x0[0, :, :height, :width].permute(1, 2, 0).numpy() + 1) / 2
-    if mask is None:
-        return photo.with_pixels_from_unit(restored)
-    unit = photo.to_unit()
-    # A soft brush edge blends; from half strength on the result counts alone.
-    share = np.minimum(mask.pixels[region.slices].astype(np.float32) / 128, 1)[..., None]
-    unit[region.slices] = share * restored + (1 - share) * unit[region.slices]
-    blended = photo.with_pixels_from_unit(unit)
-    pixels = np.where(mask.pixels[..., None] > 0, blended.pixels, photo.pixels)
-    return replace(blended, pixels=pixels)
-
-
-def consistency(problem: Problem, x0: torch.Tensor) -> float:
-    """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
-    with torch.no_grad():
-        return float(((problem.degradation(x0) - problem.y) * 127.5).square().mean())
 
 
 def by_products(

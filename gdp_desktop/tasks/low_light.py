@@ -18,6 +18,7 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
+from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.param import Option
@@ -75,6 +76,14 @@ class LowLight(Degradation):
         slope = F.avg_pool2d(slope.mean(dim=1, keepdim=True), block, ceil_mode=True,
                              count_include_pad=False)
         return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
+
+    def rows(self, rows: Rows, height: int) -> LowLight:
+        part = LowLight(rows.of(self.light, height), self.exposure, self.neutral)
+        part.log_factor = self.log_factor
+        # Bilinear enlarging is separable: these rows of it, and later the columns.
+        tall = F.interpolate(self.haze, size=(height, HAZE_GRID), mode="bilinear")
+        part.haze = rows.of(tall, height)
+        return part
 
     def shrunk(self) -> LowLight:
         coarse = LowLight(halved(self.light), self.exposure, self.neutral)

@@ -1,0 +1,80 @@
+"""Between the photo's own integers and the engine's floats, a strip of rows at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, Rows, in_strips
+from gdp_desktop.image.geometry import Rect
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import Photo
+from gdp_desktop.tasks.task import Problem
+
+Padding = list[tuple[int, int]]
+
+
+def as_tensor(photo: Photo, region: Rect, padding: Padding) -> torch.Tensor:
+    """The region as (1, 3, H, W) in [-1, 1], continued by its mirror image."""
+    pixels = photo.pixels[region.slices]
+    rows, columns = (
+        np.pad(np.arange(n), ends, mode="symmetric")
+        for n, ends in zip(pixels.shape[:2], padding, strict=True)
+    )
+    tensor = torch.empty(1, 3, len(rows), len(columns))
+    half = np.float32(np.iinfo(pixels.dtype).max / 2)
+    for strip in in_strips(len(rows)):
+        values = pixels[rows[strip.top : strip.bottom]][:, columns].astype(np.float32)
+        values /= half
+        values -= 1
+        tensor[0, :, strip.top : strip.bottom] = torch.from_numpy(values).permute(2, 0, 1)
+    return tensor
+
+
+def composed(
+    photo: Photo, x0: torch.Tensor, mask: Mask | None, region: Rect, scale: int
+) -> Photo:
+    """The photo with the region replaced by x0; what was not painted stays bit for bit."""
+    peak = np.iinfo(photo.pixels.dtype).max
+    if mask is None:
+        pixels = np.empty((region.height * scale, region.width * scale, 3), photo.pixels.dtype)
+        target = pixels
+    else:
+        pixels = photo.pixels.copy()
+        target = pixels[region.slices]
+    for rows in in_strips(len(target)):
+        part = slice(rows.top, rows.bottom)
+        unit = (x0[0, :, part, : target.shape[1]].permute(1, 2, 0).numpy() + 1) / 2
+        painted: np.ndarray | bool = True
+        if mask is not None:
+            strength = mask.pixels[region.slices][part][..., None]
+            # A soft brush edge blends; from half strength on the result counts alone.
+            share = np.minimum(strength.astype(np.float32) / 128, 1)
+            unit = share * unit + (1 - share) * (target[part] / np.float32(peak))
+            painted = strength > 0
+        values = np.rint(unit.clip(0, 1) * np.float32(peak)).astype(pixels.dtype)
+        np.copyto(target[part], values, where=painted)
+    return photo.with_pixels(pixels)
+
+
+def is_finite(x0: torch.Tensor) -> bool:
+    height = x0.shape[-2]
+    return all(bool(torch.isfinite(rows.of(x0, height)).all()) for rows in in_strips(height))
+
+
+def consistency(problem: Problem, x0: torch.Tensor) -> float:
+    """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
+    height, total = x0.shape[-2], 0.0
+    # A y that is no picture, as a list of coefficients, cannot be cut.
+    at_once = height if problem.y.shape[-2] == 1 else ROWS_AT_ONCE
+    with torch.no_grad():
+        for inner in in_strips(height, at_once):
+            outer = inner.padded(problem.degradation.reach, height)
+            part = problem.degradation
+            if outer != Rows(0, height):
+                part = part.rows(outer, height)
+            predicted = part(outer.of(x0, height))
+            there = Rows(inner.top - outer.top, inner.bottom - outer.top)
+            difference = there.of(predicted, outer.bottom - outer.top) - inner.of(problem.y, height)
+            total += float(difference.square().sum(dtype=torch.float64))
+    return total * 127.5**2 / problem.y.numel()
