@@ -15,6 +15,7 @@ from gdp_desktop.diffusion.kernels import (
     halved_kernel,
     on_the_simplex,
 )
+from gdp_desktop.diffusion.shock_filter import steepened
 
 FIT_DAMPING = 0.4
 FIT_STEPS = 60
@@ -22,6 +23,9 @@ FIT_STEPS = 60
 REGULARITY = 3e-3
 # Taps weaker than this share of the strongest are noise of the fit.
 SMALLEST_TAP = 0.03
+# x0 still holds some of the blur, and would explain y with a kernel too small.  Steps of the shock
+# filter at full size; halved at each coarser level, where edges are sharper.
+STEEPENING = 2
 # Only gradients this many times the median one count as edges.
 EDGE_FACTOR = 4.0
 
@@ -34,21 +38,24 @@ class BlindBlur(Blur):
 
     learns_at_every_level = True
 
-    def __init__(self, size: int, kernel: torch.Tensor | None = None) -> None:
+    def __init__(
+        self, size: int, kernel: torch.Tensor | None = None, steepening: int = STEEPENING
+    ) -> None:
         start = gaussian_kernel(max(size / 8, 0.4)) if kernel is None else kernel
         super().__init__(on_the_simplex(fitted_into(start, size)))
-        self.size = size
+        self.size, self.steepening = size, steepening
 
     def shrunk(self) -> BlindBlur:
         half = self.size // 2 | 1
-        return BlindBlur(half, halved_kernel(self.kernel.double()))
+        return BlindBlur(half, halved_kernel(self.kernel.double()), self.steepening // 2)
 
     def adopt(self, coarse: Blur) -> None:  # type: ignore[override]
         self.replace(doubled_kernel(coarse.kernel.double(), self.size))
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """A damped step towards the kernel that turns the edges of x0 into those of y."""
-        fitted = kernel_from_edges(x0, y, self.kernel)
+        sharp = steepened(x0.mean(dim=1, keepdim=True), self.steepening)
+        fitted = kernel_from_edges(sharp, y, self.kernel)
         if fitted is not None:
             self.replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
 
@@ -115,7 +122,9 @@ def _strong(gradient: torch.Tensor) -> torch.Tensor:
 
 def _correlation(a: torch.Tensor, b: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
     """Σ a(p + d)·b(p) for all shifts d up to (rows, columns); nothing beyond the border."""
-    size = [n + reach for n, reach in zip(a.shape, (rows, columns), strict=True)]
+    size = [
+        max(n + reach, 2 * reach + 1) for n, reach in zip(a.shape, (rows, columns), strict=True)
+    ]
     spectrum = torch.fft.rfft2(a, s=size) * torch.fft.rfft2(b, s=size).conj()
     shifts = torch.fft.irfft2(spectrum, s=size).roll((rows, columns), (0, 1))
     return shifts[: 2 * rows + 1, : 2 * columns + 1]

@@ -44,7 +44,8 @@ def colourfulness(y: torch.Tensor) -> float:
 
     So a toned print, whose colour follows its brightness, counts as grey.  Noise is averaged out.
     """
-    y = F.avg_pool2d(y, max(1, min(y.shape[-2:]) // 128))
+    side = min(y.shape[-2:])
+    y = F.avg_pool2d(y, min(side, max(4, side // 128)))
     brightness = y.mean(dim=1)
     tints = (y - brightness[:, None]).movedim(1, -1).flatten(0, 2)
     tones = ((brightness.flatten() + 1) / 2 * TONES).long().clamp(0, TONES - 1)
