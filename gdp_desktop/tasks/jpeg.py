@@ -91,8 +91,7 @@ def _by_traces(photo: torch.Tensor) -> tuple[float, tuple[str, ...]]:
     if max(shares) < ROUNDED:
         return UNCOMPRESSED, ("The photo is no JPEG file and shows no traces of one; if you know "
                               "its quality, state it.",)
-    # What was rounded in large steps lies on the multiples of smaller ones as well.
-    quality = 1 + next(n for n, share in enumerate(shares) if share > max(shares) - 0.02)
+    quality = 1 + shares.index(max(shares))
     return quality, (f"The photo is no JPEG file; by its traces it was one of quality {quality}.",)
 
 
