@@ -68,9 +68,6 @@ class Blur(Degradation):
             "blur_angle": round(angle, 1) % 180 if along > 1.1 * across else 0.0,
         }
 
-    def by_products(self) -> dict[str, torch.Tensor]:
-        return {"kernel": self.kernel.clone()}
-
 
 def mirrored(image: torch.Tensor, reach: int, side: int) -> torch.Tensor:
     """Continued by its mirror image, its last value twice, ``reach`` values at both ends of the

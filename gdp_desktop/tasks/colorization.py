@@ -76,13 +76,14 @@ TASK = Task(
     help=HELP,
     pose=pose,
     params=(
-        Param("neutral", "Neutral colours", 0.2, 0, 1, 0.05, "",
-              "Keeps the photo as a whole from leaning to one colour."),
+        Param("neutral", "Neutral colours", 0, 0, 1, 0.05, "",
+              "Keeps the photo as a whole from leaning to one colour, at the price of paler ones."),
         Option("colour_photo", "A colour photo", "refuse", (
             ("refuse", "is a mistake"), ("recolour", "gets new colours"),
         ), "Whether a photo that has colours may be made black-and-white first; a toned print "
            "counts as black-and-white."),
     ),
     default_steps=10,
+    coarse_side=128,
     order=60,
 )

@@ -87,5 +87,6 @@ TASK = Task(
               "How noisy the blurred photo is; more noise means gentler sharpening.", auto=0),
     ),
     default_steps=20,
+    coarse_side=128,
     order=30,
 )

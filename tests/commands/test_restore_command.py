@@ -37,6 +37,8 @@ def test_every_task_restores_and_twice_the_same(
 ) -> None:
     before = contents(photo.parent)
     mask = ("--mask", put_mask()) if task.needs_mask else ()
+    if task.id == "colorization":  # the photo has colours
+        mask = ("--param", "colour_photo=recolour")
     first, second = (restore(photo, *mask, "--seed", 3, task=task.id) for _ in range(2))
     after = contents(photo.parent)
 

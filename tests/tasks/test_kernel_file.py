@@ -118,5 +118,5 @@ def test_a_kernel_must_be_given_where_it_is_asked_for(tmp_path: Path) -> None:
         task.pose(Given(y), task.values({"kind": "file"}))
     as_text(tmp_path / "good.txt")
     values = task.values({"kind": "file", "kernel": str(tmp_path / "good.txt")})
-    found = task.pose(Given(y), values).degradation.by_products()["kernel"]
+    found = task.pose(Given(y), values).degradation.kernel
     assert torch.allclose(found.double(), torch.from_numpy(CROSS / CROSS.sum()), atol=1e-6)
