@@ -24,6 +24,7 @@ commands:
   priors    list the installed priors
   train     train a prior on your own photos
   sample    let a prior make pictures by itself
+  boundary  find the start noise that suits a task and a prior best
   bench     measure how good the results are
 
 COMMAND --help explains each. A photo named like a command is opened as ./NAME.
@@ -138,6 +139,31 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _add_device(parser)
 
 
+def _boundary(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Searches for the start noise that suits a task and a prior best, over photos that the\n"
+        "task's own degradation is applied to, and checks it on others; the method boundary\n"
+        "uses it."
+    )
+    add = parser.add_argument
+    add("--task", required=True, help="what it is for; see the command tasks")
+    add("--photos", type=Path, required=True, metavar="DIR", help="folder of clean photos, "
+        "searched to the bottom")
+    add("--steps", type=_at_least_one, metavar="N", default=20,
+        help="steps that it is for (default 20)")
+    add("--candidates", type=_at_least_one, metavar="K", default=20,
+        help="start noises to try (default 20)")
+    add("--pairs", type=_at_least_one, metavar="R", default=8,
+        help="photos to try each one on, and photos to check with (default 8)")
+    add("--side", type=_at_least_one, metavar="PIXELS", default=128,
+        help="side of the crops and of the noise (default 128)")
+    add("--prior", default="", metavar="NAME_OR_PATH", help="see the command priors")
+    add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
+        dest="params", help="a parameter of the task; may be given several times")
+    add("--seed", type=_seed, metavar="S", default=0, help="seed of the first candidate")
+    _add_device(parser)
+
+
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measures how good the results are on photos that were not trained on."
     kinds = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
@@ -223,5 +249,6 @@ COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "priors": _priors,
     "train": _train,
     "sample": _sample,
+    "boundary": _boundary,
     "bench": _bench,
 }

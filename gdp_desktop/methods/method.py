@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
+from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Size
@@ -41,6 +42,8 @@ class Assignment:
     coarse_side: int | None = None
     window_batch: int = 1
     values: Values = field(default_factory=dict)
+    # The start noise found for this task, prior and step count, for a method that uses one.
+    boundary: Boundary | None = None
 
 
 class Solver(Protocol):
@@ -75,6 +78,7 @@ class Method:
     params: tuple[Setting, ...] = ()
     refusal: Callable[[Problem], str | None] = lambda problem: None
     expert: bool = False
+    uses_boundary: bool = False
     # The order in which the methods are shown.
     order: int = 100
 

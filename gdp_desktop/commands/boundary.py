@@ -1,0 +1,118 @@
+"""`boundary`: the search for the start noise that suits a task and a prior best."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+
+from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.progress import ProgressLine
+from gdp_desktop.diffusion.boundary import Boundary
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.image.errors import PhotoError, printable
+from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary
+from gdp_desktop.priors.places import find_prior
+from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.tasks import TaskError, task_named
+from gdp_desktop.training.boundary_search import (
+    Pair,
+    Search,
+    made_pairs,
+    metric_for,
+    scores,
+)
+from gdp_desktop.training.crops import Split, split_photos
+
+INTERRUPTED = 130
+# Start noises, none of them a candidate, that the winner is compared with.
+OTHERS = 5
+
+
+def run(options: argparse.Namespace) -> int:
+    if not options.photos.is_dir():
+        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+    try:
+        return found_and_checked(options)
+    except TaskError as error:
+        raise BadUsage(str(error)) from error
+    except (PhotoError, CheckpointError) as error:
+        raise Refused(one_line(error)) from error
+    except KeyboardInterrupt:
+        print("Stopped; nothing was stored.")
+        return INTERRUPTED
+
+
+def found_and_checked(options: argparse.Namespace) -> int:
+    task = task_named(options.task)
+    values = task.values(dict(options.params))
+    loaded = load_prior(options.prior, options.device or "auto")
+    split = split_photos(options.photos)
+    if not split.val:
+        raise PhotoError(
+            f"{printable(options.photos)} has no photos to check with; mark some as val in its "
+            "SOURCES.csv."
+        )
+    side = -(-options.side // loaded.prior.stride) * loaded.prior.stride
+    metric_name, metric = metric_for(loaded.prior)
+    search = Search(task, values, loaded.prior, options.steps, metric)
+    pairs, unseen = both_sets(options, search, split, side)
+
+    candidates = [Boundary(options.seed + k, side) for k in range(options.candidates)]
+    found = tried(search, candidates, pairs, f"Searching for {task.id}")
+    best = int(np.argmin(found))
+    winner = FoundBoundary(
+        loaded.sha256, task.id, options.steps, candidates[best].seed, side,
+        round(found[best], 6), round(float(np.mean(found)), 6), metric_name,
+        len(candidates), len(pairs), values,
+    )
+    print(
+        f"Seed {winner.seed} is the best of {winner.candidates} over {winner.pairs} pairs: "
+        f"{metric_name} {winner.score:.4f}, {winner.typical:.4f} on average."
+    )
+    check(search, winner, unseen, options.seed + options.candidates)
+    path = store_boundary(find_prior(options.prior), winner)
+    print(f'Stored in {printable(path)}; restore --method boundary --steps {options.steps} '
+          "uses it.")
+    return 0
+
+
+def both_sets(
+    options: argparse.Namespace, search: Search, split: Split, side: int
+) -> tuple[list[Pair], list[Pair]]:
+    """Pairs of training photos to search over, and pairs of the other photos to check with."""
+    sets = [
+        made_pairs(search.task, search.values, paths, side, options.pairs, options.seed)
+        for paths in (split.train, split.val)
+    ]
+    return sets[0], sets[1]
+
+
+def check(
+    search: Search, winner: FoundBoundary, pairs: Sequence[Pair], first_other: int
+) -> None:
+    """Prints what the winner gains where it was not searched for."""
+    others = [Boundary(first_other + k, winner.side) for k in range(OTHERS)]
+    distances = tried(search, [winner.boundary, *others], pairs, "Checking")
+    ours, theirs = distances[0], float(np.mean(distances[1:]))
+    verdict = (
+        f"{100 * (1 - ours / theirs):.1f} % less" if ours < theirs else "no gain over a random one"
+    )
+    beaten = sum(ours < other for other in distances[1:])
+    print(
+        f"On {len(pairs)} photos not used for the search: {ours:.4f} against {theirs:.4f} on "
+        f"average of {OTHERS} random starts, {verdict}; it beats {beaten} of them."
+    )
+
+
+def tried(
+    search: Search, boundaries: Sequence[Boundary], pairs: Sequence[Pair], what: str
+) -> list[float]:
+    """The mean distance of each."""
+    found: list[float] = []
+    with ProgressLine(what) as line:
+        for index, score in scores(search, boundaries, pairs):
+            found.append(score)
+            line.show((index + 1) / len(boundaries), None, f"  {index + 1} of {len(boundaries)}")
+    return found

@@ -1,0 +1,145 @@
+"""The search for the start noise that suits a task best (Ma et al. 2024, algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gdp_desktop.diffusion.boundary import Boundary
+from gdp_desktop.diffusion.perceptual import features_of_prior, perceptual_distance
+from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.diffusion.quality import ssim
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import method_named
+from gdp_desktop.methods.method import Assignment
+from gdp_desktop.tasks.param import TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
+from gdp_desktop.training.crops import load_pixels
+
+# Of a mask that a task needs: share of unknown blocks, and their side.
+UNKNOWN_SHARE, UNKNOWN_BLOCK = 0.25, 8
+
+Metric = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clean photo (1, 3, S, S) and what is given of it after the task's own degradation."""
+
+    clean: torch.Tensor
+    given: Given
+
+
+@dataclass(frozen=True)
+class Search:
+    """All that stays the same while start noises are tried."""
+
+    task: Task
+    values: Values
+    prior: Prior
+    steps: int
+    metric: Metric
+
+    def distance(self, boundary: Boundary, pairs: Sequence[Pair]) -> Iterator[float]:
+        """How far the result is from the clean photo, pair by pair."""
+        method = method_named("boundary")
+        for pair in pairs:
+            with torch.no_grad():
+                problem = self.task.pose(pair.given, self.values)
+            size = Size(pair.clean.shape[-1], pair.clean.shape[-2])
+            solver = method.solver(Assignment(
+                problem, self.prior, size, self.steps, values=method.values({}),
+                boundary=boundary,
+            ))
+            *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
+            with torch.no_grad():
+                yield float(self.metric(last.x0, pair.clean))
+
+
+def metric_for(prior: Prior) -> tuple[str, Metric]:
+    """The name of a distance, and the distance: perceptual where the prior has features."""
+    try:
+        features = features_of_prior(prior)
+    except ValueError:
+        return "1 - SSIM", lambda x, reference: 1 - ssim(x, reference)
+    return "distance in the prior's features", lambda x, reference: perceptual_distance(
+        features, x, reference
+    )
+
+
+def made_pairs(
+    task: Task, values: Values, paths: Sequence[Path], side: int, count: int, seed: int
+) -> list[Pair]:
+    """One random crop from each of ``count`` photos spread over ``paths``, degraded by the task.
+
+    Raises TaskError if the task's degradation cannot be made from a clean photo alone, and
+    PhotoError if too few photos are large enough.
+    """
+    rng = np.random.default_rng(seed)
+    spread = [paths[k * len(paths) // count] for k in range(min(count, len(paths)))]
+    pairs = []
+    for _, pixels in load_pixels(spread):
+        if isinstance(pixels, PhotoError) or min(pixels.shape[:2]) < side:
+            continue
+        top, left = (int(rng.integers(n - side + 1)) for n in pixels.shape[:2])
+        crop = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
+        clean = crop.permute(2, 0, 1)[None].float().div(127.5).sub(1).contiguous()
+        generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        pairs.append(Pair(clean, degraded(task, values, clean, generator)))
+    if not pairs:
+        raise PhotoError(
+            f"None of the photos is {side} pixels high and wide; give larger ones with --photos."
+        )
+    return pairs
+
+
+def degraded(
+    task: Task, values: Values, clean: torch.Tensor, generator: torch.Generator
+) -> Given:
+    """What the task would be given if the clean photo had been damaged its way."""
+    unknown = random_mask(clean, generator) if task.needs_mask else None
+    grey = clean.mean(dim=1, keepdim=True).expand_as(clean)
+    with torch.no_grad():
+        try:
+            problem: Problem = task.pose(Given(clean, unknown), values)
+        except TaskError:  # one that only takes black-and-white photos
+            problem = task.pose(Given(grey, unknown), values)
+        if not problem.degradation.linear:
+            raise TaskError(
+                f'"{task.id}" has no linear degradation, so no pairs can be made for it; choose '
+                "denoise, deblurring, inpainting, super-resolution or colorization."
+            )
+        y = problem.degradation(clean)
+        noise = torch.randn(y.shape, generator=generator)
+        y = (y + stated_noise(task, values) * noise).clamp(-1, 1)
+    return Given(y.expand(-1, 3, -1, -1).contiguous(), unknown)
+
+
+def stated_noise(task: Task, values: Values) -> float:
+    """Standard deviation of the noise in y, [-1, 1] scale: none unless the task is told of it."""
+    if task.id == "denoise" and not values["sigma"]:
+        raise TaskError("Say how strong the noise is that is to be removed, as in sigma=25.")
+    return float(values.get("sigma", values.get("noise", 0))) / 127.5
+
+
+def random_mask(clean: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Unknown blocks (1, 1, S, S) in {0, 1}."""
+    height, width = clean.shape[-2:]
+    blocks = torch.rand(
+        1, 1, -(-height // UNKNOWN_BLOCK), -(-width // UNKNOWN_BLOCK), generator=generator
+    )
+    fine = (blocks < UNKNOWN_SHARE).float().repeat_interleave(UNKNOWN_BLOCK, -1)
+    return fine.repeat_interleave(UNKNOWN_BLOCK, -2)[..., :height, :width]
+
+
+def scores(
+    search: Search, boundaries: Sequence[Boundary], pairs: Sequence[Pair]
+) -> Iterator[tuple[int, float]]:
+    """(index, mean distance over the pairs) of one start noise after the other."""
+    for index, boundary in enumerate(boundaries):
+        yield index, float(np.mean(list(search.distance(boundary, pairs))))
