@@ -39,8 +39,9 @@ class Degradation(nn.Module):
     # Whether a row of ``initial`` and ``noise_gain`` needs no more of y than the rows within
     # strips.MARGIN of it; if not, they are made of the whole photo at once.
     local = True
-    # How many rows away guidance still feels a value of y, where a photo is guided in strips.
-    reach = 0
+    # How many rows away guidance still feels a value of y, where a photo is guided in strips; None
+    # if y is not made of rows, and the photo is guided as a whole.
+    reach: int | None = 0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""

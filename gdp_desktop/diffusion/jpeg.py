@@ -51,6 +51,7 @@ class Jpeg(Degradation):
 
     pointwise = False
     local = False
+    reach = None
     basis: torch.Tensor
     to_ycbcr: torch.Tensor
     steps: torch.Tensor

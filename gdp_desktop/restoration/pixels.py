@@ -65,11 +65,10 @@ def is_finite(x0: torch.Tensor) -> bool:
 def consistency(problem: Problem, x0: torch.Tensor) -> float:
     """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
     height, total = x0.shape[-2], 0.0
-    # A y that is no picture, as a list of coefficients, cannot be cut.
-    at_once = height if problem.y.shape[-2] == 1 else ROWS_AT_ONCE
+    reach = problem.degradation.reach
     with torch.no_grad():
-        for inner in in_strips(height, at_once):
-            outer = inner.padded(problem.degradation.reach, height)
+        for inner in in_strips(height, height if reach is None else ROWS_AT_ONCE):
+            outer = inner.padded(reach or 0, height)
             part = problem.degradation
             if outer != Rows(0, height):
                 part = part.rows(outer, height)
