@@ -20,6 +20,7 @@ from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.adaptive import level_count
 from gdp_desktop.methods.method import Assignment, Estimate, Method
+from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.job import (
     CancelToken,
     Event,
@@ -67,15 +68,16 @@ def restore(
     loaded = load_prior(job.recipe.prior, job.recipe.device)
     cancel.raise_if_cancelled()
 
-    region = mask.bounds().padded(CONTEXT).clamped(photo.size) if mask else whole(photo)
+    region = region_of(photo, mask, task)
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior)
     refusal = method.refusal(problem)
     if refusal:
         raise TaskError(refusal)
+    boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     solver = method.solver(Assignment(
         problem, loaded.prior, size, steps, task.coarse_side,
-        window_batch or (1 if loaded.device == "cpu" else 8), method_values,
+        window_batch or (1 if loaded.device == "cpu" else 8), method_values, boundary,
     ))
     clock = _Clock(solver.total_windows, cancel, on_window)
     yield Started(clock.total)
@@ -111,7 +113,7 @@ def restore(
         seed=job.recipe.seed,
         consistency=round(consistency(problem, estimate.x0), 3),
         degradation=problem.degradation.estimate(),
-        notes=loaded.notes + photo.notes + notes + unsaved,
+        notes=loaded.notes + missing + photo.notes + problem.notes + notes + unsaved,
         by_products=beside,
     )
     yield Finished(result, report, found)
@@ -148,8 +150,13 @@ def checked_others(task: Task, job: Job, photo: Photo) -> tuple[Photo, ...]:
 
 
 def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) -> Mask | None:
-    """The mask if it fits the photo and the task; an empty one counts as none."""
+    """The mask if it fits the photo and the task; an empty one counts as none.
+
+    Where the task finds a mask itself, a given one says where to look.
+    """
     if mask is None or mask.is_empty:
+        if task.find_mask and task.finds_mask(values):
+            return Mask(np.uint8(255) * task.find_mask(photo.pixels, values))
         if task.needs_mask:
             raise TaskError(
                 f'"{task.id}" needs a mask of what is to be replaced; paint or give one.'
@@ -162,7 +169,19 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
         )
     if task.scale(values) != 1:
         raise TaskError(f'"{task.id}" changes the size of the photo and takes no mask; clear it.')
+    if task.find_mask and task.finds_mask(values):
+        found = task.find_mask(photo.pixels, values) & (mask.pixels > 0)
+        if not found.any():
+            raise TaskError("No dead pixels were found under the mask; clear it to look anywhere.")
+        return Mask(np.uint8(255) * found)
     return mask
+
+
+def region_of(photo: Photo, mask: Mask | None, task: Task) -> Rect:
+    """What is worked on: the surroundings of the mask, or all."""
+    if mask is None or task.needs_whole_photo:
+        return whole(photo)
+    return mask.bounds().padded(CONTEXT).clamped(photo.size)
 
 
 @dataclass(frozen=True)
@@ -191,6 +210,7 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
     given = Given(
         y, unknown, tuple(as_tensor(other, region, padding) for other in scene.others),
         scene.source if region == whole(scene.photo) else None,
+        region.size,
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)
