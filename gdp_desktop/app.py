@@ -13,6 +13,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from gdp_desktop.methods import METHODS
+from gdp_desktop.priors.importing import import_prior
 from gdp_desktop.priors.shelf import list_priors
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
@@ -22,6 +23,7 @@ from gdp_desktop.ui.screen import drop_cv2_qt_paths, has_display
 from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
 from gdp_desktop.ui.theme import apply_theme
 from gdp_desktop.worker.loader import Loader, Price
+from gdp_desktop.worker.prior_shelf import PriorShelf
 from gdp_desktop.worker.queue import JobQueue
 from gdp_desktop.worker.runner import Restore, Runner
 
@@ -41,8 +43,8 @@ def run(files: list[Path]) -> int:
     QCoreApplication.setApplicationName(APPLICATION)
     app = QApplication(sys.argv[:1])
     apply_theme(app)
-    priors = [prior.name for prior in list_priors()]
-    program = Program(restore, Repertoire(TASKS, METHODS, priors))
+    shelf = PriorShelf(list_priors, import_prior)
+    program = Program(restore, Repertoire(TASKS, METHODS, shelf))
     sys.excepthook = program.mishaps.report
     # Python hears Ctrl-C only when Qt lets it run.
     heartbeat = QTimer(app, interval=HEARTBEAT)
@@ -83,6 +85,7 @@ class Program:
     def __init__(
         self, restore: Restore, repertoire: Repertoire, price: Price | None = None
     ) -> None:
+        self.shelf = repertoire.shelf
         self.runner = Runner(restore)
         self.loader = Loader(price)
         self.queue = JobQueue(self.runner)
@@ -93,5 +96,5 @@ class Program:
     def shutdown(self) -> bool:
         """Cancel what runs and wait for it; False if something stays busy."""
         self.queue.stop()
-        stopped = [self.runner.shutdown(), self.loader.shutdown()]
+        stopped = [part.shutdown() for part in (self.runner, self.loader, self.shelf)]
         return all(stopped)

@@ -92,6 +92,8 @@ ACTIONS = (
               "Restore the open photo", Needs.PHOTO | Needs.IDLE | Needs.COMPLETE),
     ActionRow("cancel", "workbench.cancel", "&Cancel", ("Esc",), "cancel", "Stop restoring",
               Needs.RUNNING),
+    ActionRow("show_priors", "window.show_priors", "&Priors…", (), "",
+              "The priors at hand, their terms of use, and taking in another one"),
     ActionRow("show_shortcuts", "window.show_shortcuts", "&Keyboard shortcuts", ("F1", "Ctrl+/"),
               "", "List every shortcut"),
     ActionRow("show_about", "window.show_about", "&About", (), "", "What this program is"),
@@ -107,7 +109,7 @@ MENUS: tuple[tuple[str, tuple[str | None, ...]], ...] = (
                "load_mask", "save_mask")),
     ("&View", ("fit_photo", "actual_size", "toggle_zoom", "zoom_in", "zoom_out", None,
                "show_original", "show_split", "show_mask", None, "panels")),
-    ("&Restore", ("run", "cancel")),
+    ("&Restore", ("run", "cancel", None, "show_priors")),
     ("&Help", ("show_shortcuts", "show_about")),
 )
 

@@ -11,8 +11,8 @@ from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.variations import SHARPNESS, THUMBNAIL, Variation, Variations
 
-PADDING = QSize(16, 32)
-HEIGHT = 122
+PADDING = QSize(20, 34)
+MARGIN = 8
 
 
 class Filmstrip(QListWidget):
@@ -35,7 +35,10 @@ class Filmstrip(QListWidget):
         self.setUniformItemSizes(True)
         self.setIconSize(THUMBNAIL)
         self.setGridSize(THUMBNAIL + PADDING)
-        self.setFixedHeight(HEIGHT)
+        self.setSpacing(0)
+        self.setViewportMargins(MARGIN, MARGIN, MARGIN, 0)
+        bar = self.horizontalScrollBar().sizeHint().height()
+        self.setFixedHeight(self.gridSize().height() + MARGIN + bar)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -64,7 +67,7 @@ class Filmstrip(QListWidget):
         # Selected ones would else be tinted, and these are there to be compared.
         icon.addPixmap(pixmap, QIcon.Mode.Selected)
         recipe = variation.job.recipe
-        item = QListWidgetItem(icon, f"{self._repertoire.task(recipe).title} {recipe.seed}")
+        item = QListWidgetItem(icon, f"Seed {recipe.seed} · {self._repertoire.task(recipe).title}")
         facts = facts_about(recipe, self._repertoire)
         item.setToolTip(f"{facts}\nDouble-click to use these settings again.")
         item.setData(Qt.ItemDataRole.AccessibleTextRole, facts)

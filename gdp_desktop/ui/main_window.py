@@ -34,6 +34,7 @@ from gdp_desktop.ui.panels import PANELS
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.priors_dialog import PriorsDialog
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.settings import STATE_VERSION, Settings
 from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
@@ -47,6 +48,7 @@ NAME = "GDP Desktop"
 PANEL_WIDTH = 330
 # A key that is held longer than this is let go of to go back.
 SECONDS_OF_A_TAP = 0.3
+MOST_UNSAVED = 4
 
 P = TypeVar("P", bound=Panel)
 
@@ -75,6 +77,8 @@ class MainWindow(QMainWindow):
         self._hint = EmptyHint()
         self._status = StatusLine(self.document)
         self._original_since = 0.0
+        # Results of photos that are no longer open.
+        self._unsaved: list[tuple[Finished, Path]] = []
         self._panels: dict[type[Panel], Panel] = {}
         self._docks: dict[type[Panel], QDockWidget] = {}
         self.actions_by_id = build(self, self._receivers()) | self._undo_actions()
@@ -173,6 +177,7 @@ class MainWindow(QMainWindow):
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
         bench.left_unsaved.connect(self._offer_to_save)
+        self.message_bar.declined.connect(self._forget_unsaved)
         bench.left_running.connect(self._tell_what_runs)
         bench.scene_dropped.connect(self._ask_about_scene)
         bench.enqueued.connect(self._docks[QueuePanel].show)
@@ -257,8 +262,22 @@ class MainWindow(QMainWindow):
         self.message_bar.warn(sentence)
 
     def _offer_to_save(self, result: Finished, source: Path) -> None:
-        save = Offer("Save it", partial(self.workbench.save_left, result, source))
-        self.message_bar.inform(f"The result of {source.name} was not saved.", save)
+        self._unsaved = [*self._unsaved, (result, source)][-MOST_UNSAVED:]
+        names = [source.name for _, source in self._unsaved]
+        if len(names) == 1:
+            sentence, button = f"The result of {names[0]} was not saved.", "Save it"
+        else:
+            sentence = f"{len(names)} results were not saved: {', '.join(names)}."
+            button = "Save them"
+        self.message_bar.inform(sentence, Offer(button, self._save_unsaved))
+
+    def _save_unsaved(self) -> None:
+        for result, source in self._unsaved:
+            self.workbench.save_left(result, source)
+        self._unsaved = []
+
+    def _forget_unsaved(self) -> None:
+        self._unsaved = []
 
     def _tell_what_runs(self, job: Job) -> None:
         cancel = Offer("Cancel it", partial(self.workbench.cancel_left, job))
@@ -279,6 +298,9 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         ShortcutSheet(self).open()
+
+    def show_priors(self) -> None:
+        PriorsDialog(self._repertoire.shelf, self).open()
 
     def show_about(self) -> None:
         box = QMessageBox(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from gdp_desktop.ui.theme import icon
@@ -23,6 +23,8 @@ class Offer:
 
 class MessageBar(QFrame):
     """Hidden while there is nothing to say; good news goes away by itself."""
+
+    declined = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,4 +87,5 @@ class MessageBar(QFrame):
         closer.setAccessibleName("Close message")
         closer.setIcon(icon("cancel"))
         closer.clicked.connect(self.hide)
+        closer.clicked.connect(self.declined)
         return closer

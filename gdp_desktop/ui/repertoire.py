@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gdp_desktop.methods.method import Method
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.tasks.task import Task
+from gdp_desktop.worker.prior_shelf import PriorShelf
 
 
 @dataclass(frozen=True)
 class Repertoire:
-    """Tasks and methods by id in the order in which they are shown; the default prior is first."""
+    """Tasks and methods by id, in the order in which they are shown."""
 
     tasks: Mapping[str, Task]
     methods: Mapping[str, Method]
-    priors: Sequence[str]
+    shelf: PriorShelf
 
     def task(self, recipe: Recipe) -> Task:
         return self.tasks[recipe.task]

@@ -23,9 +23,12 @@ def cost_in_words(seconds: float | None, peak_bytes: int | None) -> str:
     if seconds is not None:
         facts.append(duration(seconds))
     if peak_bytes is not None:
-        facts.append(f"{peak_bytes / 1e9:.1f} GB" if peak_bytes >= 1e8
-                     else f"{max(1, round(peak_bytes / 1e6))} MB")
+        facts.append(file_size(peak_bytes))
     return f"About {', '.join(facts)}" if facts else ""
+
+
+def file_size(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{max(1, round(size / 1e6))} MB"
 
 
 def percent(share: float) -> str:

@@ -315,6 +315,7 @@ class Workbench(QObject):
             apply_result(self._document, prepared)
             self._stop_running()
         elif prepared.finished is self._chosen and self._job is None:
+            self.noted.emit(_in_words(prepared.finished.report))
             self._document.set_result(prepared)
 
     def _stop_running(self) -> None:

@@ -14,12 +14,14 @@ from pytestqt.qtbot import QtBot
 from gdp_desktop.app import Program
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
+from gdp_desktop.priors.shelf import PriorInfo
 from gdp_desktop.restoration.job import Job
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.theme import apply_theme
+from gdp_desktop.worker.prior_shelf import PriorShelf
 
 if TYPE_CHECKING:
     from conftest import FakeEngine, MakePhoto
@@ -32,10 +34,29 @@ SLOW = Method(
 )
 BRACKET = replace(TASKS["denoise"], id="bracket", title="Bracket", others=(1, 3))
 GUIDED = replace(TASKS["denoise"], id="guided", title="Guided", others=(0, 2))
-REPERTOIRE = Repertoire(
-    {**TASKS, BRACKET.id: BRACKET, GUIDED.id: GUIDED}, {**METHODS, SLOW.id: SLOW},
-    ["photo-small", "other"],
-)
+ALL_TASKS = {**TASKS, BRACKET.id: BRACKET, GUIDED.id: GUIDED}
+ALL_METHODS = {**METHODS, SLOW.id: SLOW}
+
+
+class FakeShelf:
+    """Takes in any file but an empty one."""
+
+    def __init__(self) -> None:
+        self.priors = [prior("photo-small", is_default=True), prior("other")]
+
+    def list_priors(self) -> list[PriorInfo]:
+        return self.priors
+
+    def import_prior(self, source: Path, *, on_bytes: Callable[[int, int], None]) -> PriorInfo:
+        if not source.stat().st_size:
+            raise ValueError(f"{source.name} holds nothing; choose a file of weights.")
+        on_bytes(1, 2)
+        self.priors.append(prior(source.stem, licence="MIT", terms="Do as you like."))
+        return self.priors[-1]
+
+
+def prior(name: str, **facts: object) -> PriorInfo:
+    return PriorInfo(name, f"/models/{name}.safetensors", 8_400_000, 33_000_000, "", {}, **facts)
 
 
 def price(job: Job) -> SimpleNamespace:
@@ -48,7 +69,9 @@ OpenPhoto = Callable[..., Path]
 
 @pytest.fixture
 def program(qtbot: QtBot, engine: FakeEngine) -> Iterator[Program]:
-    program = Program(engine, REPERTOIRE, price)
+    shelf = FakeShelf()
+    priors = PriorShelf(shelf.list_priors, shelf.import_prior)
+    program = Program(engine, Repertoire(ALL_TASKS, ALL_METHODS, priors), price)
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)
     program.window.show()

@@ -34,6 +34,7 @@ from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.message_bar import MessageBar
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.priors_dialog import PriorsDialog
 from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
 from gdp_desktop.ui.viewport import Point
 
@@ -279,6 +280,20 @@ def test_an_unsaved_result_is_offered_when_another_photo_is_opened(
     assert not window.isWindowModified()
 
 
+def test_what_was_not_saved_stays_on_offer_until_it_is_declined(
+    qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto
+) -> None:
+    paths = []
+    for name in ("a.png", "b.png"):
+        paths.append(open_photo(name))
+        restore(qtbot, window)
+    open_photo("c.png")
+    assert message(window) == "2 results were not saved: a.png, b.png."
+    take_offer(window, "Save them")
+    for path in paths:
+        qtbot.waitUntil(path.with_name(f"{path.stem}-restored.png").exists, timeout=5000)
+
+
 def test_closing_in_mid_job_is_clean(
     qtbot: QtBot, program: Program, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
@@ -412,8 +427,8 @@ def test_every_control_has_a_tool_tip(window: MainWindow) -> None:
 
 
 def everything(window: MainWindow) -> list[QWidget]:
-    sheet = ShortcutSheet(window)
-    return window.findChildren(QWidget) + sheet.findChildren(QWidget)
+    sheet, priors = ShortcutSheet(window), PriorsDialog(window._repertoire.shelf, window)
+    return [w for root in (window, sheet, priors) for w in root.findChildren(QWidget)]
 
 
 def is_ours(widget: QWidget) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -42,11 +42,11 @@ class AdvancedGroup(QWidget):
         self._seed = QSpinBox(minimum=0, maximum=MAX_SEED)
         self._prior = QComboBox()
         self._device = QComboBox()
-        for name in repertoire.priors:
-            self._prior.addItem(name, name)
         for title, device in DEVICES:
             self._device.addItem(title, device)
+        self._fill_priors()
         self._lay_out()
+        repertoire.shelf.changed.connect(self._fill_priors)
         self._method.box.currentIndexChanged.connect(self._reset_steps)
         self._method.changed.connect(self.changed)
         self._steps.valueChanged.connect(self.changed)
@@ -100,6 +100,15 @@ class AdvancedGroup(QWidget):
     @property
     def device(self) -> str:
         return self._device.currentData()
+
+    def _fill_priors(self) -> None:
+        """The choice stays when there are others to choose from."""
+        chosen = self.prior if self._prior.count() else ""
+        with QSignalBlocker(self._prior):
+            self._prior.clear()
+            for prior in self._repertoire.shelf.priors:
+                self._prior.addItem(prior.name, prior.name)
+            self._prior.setCurrentIndex(max(0, self._prior.findData(chosen)))
 
     def throw_dice(self) -> None:
         self._seed.setValue(secrets.randbelow(MAX_SEED))
