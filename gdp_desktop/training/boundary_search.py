@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.perceptual import features_of_prior, perceptual_distance
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.quality import ssim
+from gdp_desktop.diffusion.vgg import VGG16
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
@@ -61,15 +63,16 @@ class Search:
                 yield float(self.metric(last.x0, pair.clean))
 
 
-def metric_for(prior: Prior) -> tuple[str, Metric]:
-    """The name of a distance, and the distance: perceptual where the prior has features."""
+def metric_for(prior: Prior, vgg: VGG16 | None = None) -> tuple[str, Metric]:
+    """The name of a distance, and the distance: perceptual by VGG-16 if there is one or else by the
+    prior's own features; of a prior that has none, 1 - SSIM."""
+    if vgg is not None:
+        return "distance in VGG-16's features", partial(perceptual_distance, vgg)
     try:
         features = features_of_prior(prior)
     except ValueError:
         return "1 - SSIM", lambda x, reference: 1 - ssim(x, reference)
-    return "distance in the prior's features", lambda x, reference: perceptual_distance(
-        features, x, reference
-    )
+    return "distance in the prior's features", partial(perceptual_distance, features)
 
 
 def made_pairs(

@@ -137,6 +137,7 @@ def _reports(
             if val and (elapsed >= next_validation or finished):
                 psnr = denoising_psnr(state.ema, val, plan.device)
                 next_validation = elapsed + plan.validation_seconds
+                state.val_psnr = psnr
             report = TrainingReport(
                 state.step, state.crops, state.seconds,
                 max(0.0, 60 * plan.minutes - state.seconds),
@@ -195,6 +196,7 @@ class _TrainingState:
         )
         self.step, self.crops, self.seconds, self.current_lr = 0, 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
+        self.val_psnr: dict[int, float] | None = None
 
     @classmethod
     def resume_or_start(cls, plan: TrainingPlan) -> _TrainingState:
@@ -270,6 +272,10 @@ class _TrainingState:
         }
         summary = {key: counters[key] for key in ("step", "crops", "seconds")}
         summary["batch"], summary["crop"] = self.plan.batch, self.plan.crop
+        if self.val_psnr is not None:
+            summary["validation"] = {
+                f"dB at noise {sigma}": round(db, 2) for sigma, db in self.val_psnr.items()
+            }
         summary["x0_error"] = x0_error_table(self.ema, calibration, self.plan.device)
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, serialise_unet(self.ema, summary), overwrite=True)

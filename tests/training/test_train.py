@@ -189,6 +189,8 @@ def test_a_run_writes_both_files_and_resumes(plan: TrainingPlan, folder: Path) -
     assert last.seconds_left == 0 and any("bad.png" in text for text in last.skipped)
     assert set(last.val_psnr) == set(SIGMAS) and math.isfinite(first[0].loss)
     assert set(first[0].band_loss) <= {name for name, _ in BAND_EDGES}
+    described = json.loads(read_metadata(plan.out)["training"])["validation"]
+    assert list(described.values()) == [round(db, 2) for db in last.val_psnr.values()]
 
     network = load_unet(plan.out)
     assert network.config == TINY
