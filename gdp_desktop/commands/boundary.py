@@ -11,9 +11,11 @@ from gdp_desktop.commands.errors import BadUsage, Refused, one_line
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.diffusion.vgg import vgg16_with
 from gdp_desktop.image.errors import PhotoError, printable
 from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary
 from gdp_desktop.priors.places import find_prior
+from gdp_desktop.priors.weights import open_weights
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import TaskError, task_named
 from gdp_desktop.training.boundary_search import (
@@ -55,7 +57,8 @@ def found_and_checked(options: argparse.Namespace) -> int:
             "SOURCES.csv."
         )
     side = -(-options.side // loaded.prior.stride) * loaded.prior.stride
-    metric_name, metric = metric_for(loaded.prior)
+    vgg = vgg16_with(open_weights(options.vgg).read()) if options.vgg else None
+    metric_name, metric = metric_for(loaded.prior, vgg)
     search = Search(task, values, loaded.prior, options.steps, metric)
     pairs, unseen = both_sets(options, search, split, side)
 

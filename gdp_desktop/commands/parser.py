@@ -160,6 +160,8 @@ def _boundary(parser: argparse.ArgumentParser) -> None:
     add("--prior", default="", metavar="NAME_OR_PATH", help="see the command priors")
     add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="params", help="a parameter of the task; may be given several times")
+    add("--vgg", type=Path, metavar="FILE", help="weights of VGG-16 to compare results with, "
+        "instead of the prior's own features")
     add("--seed", type=_seed, metavar="S", default=0, help="seed of the first candidate")
     _add_device(parser)
 
