@@ -154,6 +154,8 @@ def with_prior(
 ) -> Figures:
     clean, damaged = crops.clean(path), crops.damaged(path, task)
     started = time.perf_counter()
+    if refusal := method_named(way.method).refusal(damaged.problem):
+        raise LeftOut(f"{way.method} of {task}: {refusal}")
     result, evaluations = solved(
         damaged.problem, task_named(CASES[task].task), way, clean.shape, loaded, crops.seed
     )
@@ -168,13 +170,11 @@ def solved(
     """The engine's answer (H, W, 3) and how many network evaluations it took.
 
     Given steps hold for every pyramid level, so that methods are compared at equal effort; the
-    default ones are what the program does.  Raises LeftOut if the method cannot do the task.
+    default ones are what the program does.
     """
     method = method_named(way.method)
     if way.steps is not None:
         problem = replace(problem, coarse_steps=None)
-    if refusal := method.refusal(problem):
-        raise LeftOut(refusal)
     height, width = shape[:2]
     solver = method.solver(Assignment(
         problem, loaded.prior, Size(width, height), checked_steps(task, method, way.steps),

@@ -54,5 +54,5 @@ def test_a_method_that_cannot_do_the_task_is_left_out(
     refusing = replace(method, refusal=lambda problem: "Not with me; choose another method.")
     monkeypatch.setattr(restoration, "method_named", lambda name: refusing)
     outcome = bench("restoration", *FEW, "1")
-    assert outcome.code == 0 and "left out: Not with me" in outcome.out
+    assert outcome.code == 0 and "left out: adaptive of noise-25: Not with me" in outcome.out
     assert "adaptive" not in {row["method"] for row in rows_of(table)}
