@@ -42,9 +42,8 @@ def read_kernel(path: str | Path, largest: int) -> torch.Tensor:
 def _from_picture(path: Path) -> np.ndarray:
     with Image.open(path, formats=("PNG", "TIFF")) as image:
         _refuse_size(image.height, image.width, path.name)
-        if image.mode in ("P", "PA", "LA", "RGBA", "CMYK"):
-            image = image.convert("RGB")
-        values = np.asarray(image).astype(np.float64)
+        coded = image.mode in ("P", "PA", "LA", "RGBA", "CMYK")
+        values = np.asarray(image.convert("RGB") if coded else image).astype(np.float64)
     if values.ndim == 3:
         if np.ptp(values, axis=2).max() > GREY_TOLERANCE * max(values.max(), 1):
             raise TaskError(
