@@ -61,7 +61,7 @@ class Prior(Protocol):
         """Jᵀ·slope, J = ∂x̃0/∂x_t: a gradient with respect to x̃0 becomes one with respect to x_t.
 
         All three are (N, 3, H, W).  A network is evaluated anew, keeping all it computes until it
-        has been walked through backwards: many times the memory of ``__call__``.
+        has been walked through backwards: several times the memory of ``__call__``.
         """
         ...
 

@@ -41,9 +41,9 @@ class BlindRestoration(GenerativeDiffusionPrior):
         super().__init__(given, at_x0=True, with_sigma=False)
         self.adaptive_scale = FIRST_SCALE
         self.spread = torch.ones(())
-        is_as_large = self.y.shape[-2:] == given.size.shape
         # What y says about x, value by value.
-        self.target = self.y if is_as_large else self.degradation.initial(self.y)
+        like_x = len(self.y) == 1 and self.y.shape[-2:] == given.size.shape
+        self.target = self.y if like_x else self.degradation.initial(self.y)
         self.on_simplex = given.values["kernel"] == "simplex"
         self.kernel_term = DataTerm(self.degradation, self.y)  # of the kernel, x̃0 being given
 

@@ -26,7 +26,8 @@ PUBLISHED_STEPS = 1000
 class PosteriorSampling(ReverseProcess):
     """Every window goes through the network twice a step: for x̃0 of the whole photo, on which the
     misfit depends, and then forwards and back for its own share of the gradient.  So one window's
-    activations are all that is held, whatever the size of the photo.
+    activations are all that is held, whatever the size of the photo: with the shipped prior, in
+    float32 on a processor, 0.64 GiB for a window of 512 where the way forwards takes 0.12 GiB.
 
     Fewer than a thousand steps are longer by as much, and no step is longer than to the misfit's
     minimum, as far as D alone can tell.
@@ -60,8 +61,8 @@ class PosteriorSampling(ReverseProcess):
 
 
 HELP = """Asks at each of a thousand steps how the whole network would have to be nudged so that the
-result explains your photo. A classic of the papers, for comparisons: several times the work and
-many times the memory of GDP."""
+result explains your photo. A classic of the papers, for comparisons: three times the work and, with
+the shipped prior, five times the memory of GDP."""
 
 METHOD = Method(
     "dps", "Posterior sampling (DPS)", HELP, PosteriorSampling, default_steps=PUBLISHED_STEPS,
