@@ -238,8 +238,8 @@ class MainWindow(QMainWindow):
     def _choose_tool(self) -> None:
         """The brush is at hand where a mask is needed."""
         if self.document.photo:
-            needs_mask = self.workbench.task.needs_mask
-            self.actions_by_id["use_brush" if needs_mask else "use_hand"].trigger()
+            paints = self.workbench.must_be_painted
+            self.actions_by_id["use_brush" if paints else "use_hand"].trigger()
 
     def _hold_undo(self, painting: bool) -> None:
         """A stroke is undone as a whole, once it is done."""

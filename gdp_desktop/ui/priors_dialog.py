@@ -26,6 +26,7 @@ from gdp_desktop.worker.prior_shelf import PriorShelf
 
 COLUMNS = ("Name", "Parameters", "Size", "Licence")
 PARTS = 1000
+NARROWEST = 110
 
 
 class PriorsDialog(QDialog):
@@ -62,7 +63,9 @@ class PriorsDialog(QDialog):
     def _lay_out(self) -> None:
         self._list.setAccessibleName("Priors")
         self._list.setHeaderLabels(COLUMNS)
-        self._list.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header = self._list.header()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setMinimumSectionSize(NARROWEST)
         self._bar.setAccessibleName("Import")
         self._bar.hide()
         self._said.hide()

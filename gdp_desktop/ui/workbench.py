@@ -86,6 +86,12 @@ class Workbench(QObject):
         return self._repertoire.task(self._recipe)
 
     @property
+    def must_be_painted(self) -> bool:
+        """Whether the task, set as it is, can do nothing without a mask."""
+        defaults = {setting.key: setting.default for setting in self.task.params}
+        return self.task.must_be_painted(defaults | dict(self._recipe.params))
+
+    @property
     def hindrance(self) -> str:
         """One sentence why the open photo cannot be restored as it is; "" if it can."""
         fewest, most = self.task.others
@@ -174,7 +180,7 @@ class Workbench(QObject):
             return
         if self.hindrance:
             self.warned.emit(self.hindrance)
-        elif job.mask is None and self.task.must_be_painted(self.task.values(self._recipe.params)):
+        elif job.mask is None and self.must_be_painted:
             self.warned.emit("Paint over what is to be replaced first, with the brush (B).")
         else:
             self._job = job
@@ -235,7 +241,7 @@ class Workbench(QObject):
     def _mask_for_queue(self) -> Mask | None:
         """The open photo's mask only where a task cannot do without: elsewhere it would quietly
         limit the restoration of photos it was not painted on."""
-        return self._document.mask_for_job() if self.task.needs_mask else None
+        return self._document.mask_for_job() if self.must_be_painted else None
 
     def _on_opened(self, opened: Opened) -> None:
         """What is shown and not saved is offered; what runs goes on, and is offered when done."""

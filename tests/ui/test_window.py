@@ -28,7 +28,9 @@ from pytestqt.qtbot import QtBot
 from gdp_desktop.app import Program
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.param import Option
 from gdp_desktop.ui.actions import ACTIONS, MENUS
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.message_bar import MessageBar
@@ -192,6 +194,18 @@ def test_a_mask_is_asked_for_where_it_is_needed(
     window.actions_by_id["run"].trigger()
     assert "Paint over" in message(window)
     assert not engine.jobs
+
+
+def test_a_mask_that_is_found_need_not_be_painted(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    task = TASKS["inpainting"]
+    params = next({option.key: choice} for option in task.params if isinstance(option, Option)
+                  for choice, _ in option.choices if task.finds_mask({option.key: choice}))
+    window.panel(TaskPanel).set_recipe(Recipe(task.id, params))
+    restore(qtbot, window)
+    assert engine.jobs[0].mask is None
 
 
 def test_a_failure_is_said_in_the_window(
