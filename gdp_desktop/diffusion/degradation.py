@@ -26,7 +26,7 @@ class Degradation(nn.Module):
     implements ``forward`` and whatever below differs from the identity.
 
     ``pointwise`` says that each value of y depends on the same value of x alone, so that the
-    guidance can be solved value by value.
+    guidance can be solved value by value.  y may be several photos (n, 3, H, W) of one x.
 
     The methods for linear problems also ask for what stands under ``linear``.  A linear degradation
     says ``linear = True`` beside its ``forward``; if its singular values are known, ``spectrum``
@@ -110,7 +110,7 @@ class Degradation(nn.Module):
         predicted, forward, adjoint = self._linearised(x0)
         diagonal = torch.full_like(x0, rho)
         if self.pointwise:
-            diagonal = diagonal + forward(torch.ones_like(x0)).square()
+            diagonal = diagonal + forward(torch.ones_like(x0)).square().sum(dim=0, keepdim=True)
         return x0 + conjugate_gradients(
             lambda direction: adjoint(forward(direction)) + rho * direction,
             adjoint(y - predicted), diagonal, SOLVER_STEPS,

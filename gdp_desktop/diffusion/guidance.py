@@ -98,7 +98,9 @@ class Guidance:
         for term in linearised:
             if term.pointwise:
                 slope = term.forward(torch.ones_like(x0))
-                diagonal = diagonal + self.scale * term.precision * slope.square()
+                bent = self.scale * term.precision * slope.square()
+                # y may be several photos of one x.
+                diagonal = diagonal + bent.sum(dim=0, keepdim=True)
         return diagonal
 
     def _blocks(self, linearised: Sequence[_Linearised]) -> list[Block] | None:

@@ -16,6 +16,7 @@ EXIF_START = b"Exif\x00\x00"
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
+EXPOSURE_TIME, F_NUMBER, ISO_SPEED = 0x829A, 0x829D, 0x8827
 SHORT, LONG = 3, 4
 
 # What a TIFF says about the photo; the rest of its tags say how its own bytes are stored.
@@ -132,6 +133,23 @@ def xmp_of(image: Image.Image) -> bytes | None:
         return None
     packet = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
     return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
+
+
+def light_gathered(exif: bytes | None) -> float | None:
+    """Exposure time × ISO / f-number², what is not said being 1; None without an exposure time."""
+    if exif is None:
+        return None
+    try:
+        parsed = Image.Exif()
+        parsed.load(exif)
+        details = parsed.get_ifd(EXIF_IFD)
+        time, aperture, speed = (
+            float(details.get(tag) or 1) for tag in (EXPOSURE_TIME, F_NUMBER, ISO_SPEED)
+        )
+        light = time * speed / aperture**2
+    except Exception:  # damaged camera data, or numbers that are none
+        return None
+    return light if EXPOSURE_TIME in details and 0 < light < float("inf") else None
 
 
 def colour_space(icc: bytes) -> str:

@@ -16,6 +16,7 @@ from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import PHOTO_SUFFIXES, free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.metadata import light_gathered
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.adaptive import level_count
@@ -211,6 +212,7 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
         y, unknown, tuple(as_tensor(other, region, padding) for other in scene.others),
         scene.source if region == whole(scene.photo) else None,
         region.size,
+        tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)

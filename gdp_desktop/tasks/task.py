@@ -27,6 +27,8 @@ class Given:
     {0, 1}; ``others`` are further photos of the same scene, of y's size (a bracket, a guide).
     ``source`` is the file y was read from, whole and upright, or None if y is only a part of it.
     ``size`` is how much of y is photo; what is right of it and below is its mirror image.
+    ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
+    None where it is not known.
     """
 
     y: torch.Tensor
@@ -34,6 +36,7 @@ class Given:
     others: tuple[torch.Tensor, ...] = ()
     source: Path | None = None
     size: Size | None = None
+    exposures: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)

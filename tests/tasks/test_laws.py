@@ -48,10 +48,19 @@ def mask_for(task: Task, picture: torch.Tensor) -> torch.Tensor | None:
     return mask
 
 
+def others_for(task: Task, picture: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """As many further exposures of the picture as the task needs."""
+    return tuple(
+        (2 * encode(0.5 / (k + 1) * decode(unit(picture))) - 1).clamp(-1, 1)
+        for k in range(task.others[0])
+    )
+
+
 def posed(task: Task, picture: torch.Tensor | None = None, **values: float | str) -> Problem:
     picture = suited(task, smooth() if picture is None else picture)
     with torch.no_grad():
-        return task.pose(Given(picture, mask_for(task, picture)), task.values(values))
+        given = Given(picture, mask_for(task, picture), others_for(task, picture))
+        return task.pose(given, task.values(values))
 
 
 def scaled(task: Task, picture: torch.Tensor | None = None) -> torch.Tensor:
@@ -175,7 +184,8 @@ def test_every_choice_poses_a_problem(task: Task) -> None:
 @all_tasks
 def test_poses_a_finite_problem(task: Task) -> None:
     problem, x = posed(task), scaled(task)
-    assert bool(torch.isfinite(problem.y).all()) and float(problem.y.abs().max()) <= LARGEST_Y.get(task.id, 1)
+    assert bool(torch.isfinite(problem.y).all())
+    assert float(problem.y.abs().max()) <= LARGEST_Y.get(task.id, 1)
     assert problem.degradation(x).shape == problem.y.shape
     assert problem.sigma_y and all(math.isfinite(s) and s >= 0 for s in problem.sigma_y)
     assert 0 <= problem.zeta <= 1 and problem.solver_steps >= 1
@@ -195,7 +205,7 @@ def test_flat_pictures_can_be_posed_and_started(task: Task, value: float, shape)
         mask = torch.zeros(1, 1, *shape)
         mask[..., 2:5, 3:30] = 1
     with torch.no_grad():
-        problem = task.pose(Given(picture, mask), task.values({}))
+        problem = task.pose(Given(picture, mask, others_for(task, picture)), task.values({}))
         start = problem.degradation.initial(problem.y)
         gain = problem.degradation.noise_gain(problem.y)
     assert bool(torch.isfinite(problem.y).all() & torch.isfinite(start).all())
@@ -252,7 +262,7 @@ def small_double(task: Task) -> tuple[Degradation, torch.Tensor]:
     if task.needs_mask:
         mask = (torch.rand(1, 1, 8, 8, generator=generator) < 0.3).float()
     with torch.no_grad():
-        problem = task.pose(Given(picture, mask), task.values({}))
+        problem = task.pose(Given(picture, mask, others_for(task, picture)), task.values({}))
         start = problem.degradation.initial(problem.y)
     side = start.shape[-1]
     x = 0.3 * (torch.rand(1, 3, side, side, generator=generator) * 2 - 1)

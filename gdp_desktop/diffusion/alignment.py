@@ -1,0 +1,129 @@
+"""Photos of one scene, taken by hand: by how many pixels they are shifted, and where they agree."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.degradation import halved
+
+# The first guess is made on copies of about this size.
+SMALL_SIDE = 384
+# Hands do not shake by more than this share of the photo.
+LARGEST_SHIFT = 0.25
+# Where the threshold lies: the median, unless one of the photos is black or white there.
+QUANTILES = (0.5, 0.17, 0.83)
+READABLE = (0.04, 0.96)
+# Photos agree where they differ by less than this many standard deviations of their noise.
+TOLERANCE = 3.0
+AROUND = sorted(
+    ((y, x) for y in range(-2, 3) for x in range(-2, 3)), key=lambda by: by[0] ** 2 + by[1] ** 2
+)
+
+
+def shift_between(reference: torch.Tensor, moved: torch.Tensor) -> tuple[int, int]:
+    """(down, right) in pixels by which ``moved`` lies off ``reference``; both (1, 3, H, W) in
+    [-1, 1], of any exposure.
+
+    Median threshold bitmaps (Ward 2003): whether a pixel is brighter than most does not depend on
+    the exposure.  The correlation of small copies gives a first guess; from there to full size it
+    is doubled and mended by up to two pixels.
+    """
+    # Of one channel the order of brightness survives any exposure; that of a mean does not.
+    pyramids = [[(image[:, 1:2] + 1) / 2] for image in (reference, moved)]
+    while max(pyramids[0][-1].shape[-2:]) > SMALL_SIDE:
+        for pyramid in pyramids:
+            height, width = (n // 2 * 2 for n in pyramid[-1].shape[-2:])
+            pyramid.append(halved(pyramid[-1][..., :height, :width]))
+    shift: tuple[int, int] | None = None
+    for one, other in zip(*(reversed(pyramid) for pyramid in pyramids), strict=True):
+        maps = _bitmaps(one, other)
+        near = _correlated(*maps) if shift is None else (2 * shift[0], 2 * shift[1])
+        tried = [(near[0] + y, near[1] + x) for y, x in AROUND]
+        # Of equals the first, which is the nearest.
+        shift = min(tried, key=lambda shift: _share_unlike(*maps, shift))
+    return shift or (0, 0)
+
+
+def _correlated(one: torch.Tensor, other: torch.Tensor) -> tuple[int, int]:
+    """The shift at which two bitmaps (H, W) are most alike, among all that hands can do."""
+    (height, width), doubled = one.shape, [2 * n for n in one.shape]
+    spectra = [torch.fft.rfft2(bits.float() - bits.float().mean(), s=doubled)
+               for bits in (one, other)]
+    alike = torch.fft.irfft2(spectra[0].conj() * spectra[1], s=doubled)
+    rows, columns = int(LARGEST_SHIFT * height), int(LARGEST_SHIFT * width)
+    near = alike.roll((rows, columns), dims=(0, 1))[: 2 * rows + 1, : 2 * columns + 1]
+    overlap = torch.outer(
+        height - torch.arange(-rows, rows + 1).abs(),
+        width - torch.arange(-columns, columns + 1).abs(),
+    )
+    near = near / overlap
+    best = int(near.argmax())
+    if float(near.flatten()[best]) <= float(near[rows, columns]):
+        return 0, 0
+    return best // near.shape[1] - rows, best % near.shape[1] - columns
+
+
+def _bitmaps(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which pixels are brighter than the threshold, (H, W) each."""
+    thresholds = [_quantiles(image) for image in (one, other)]
+    readable = [
+        k for k in range(len(QUANTILES))
+        if all(READABLE[0] < float(t[k]) < READABLE[1] for t in thresholds)
+    ]
+    chosen = readable[0] if readable else 0
+    first, second = ((image > t[chosen])[0, 0] for image, t in zip((one, other), thresholds,
+                                                                  strict=True))
+    return first, second
+
+
+def _quantiles(image: torch.Tensor) -> torch.Tensor:
+    values = image.flatten()
+    return values[:: max(1, len(values) // 100_000)].quantile(torch.tensor(QUANTILES))
+
+
+def _share_unlike(one: torch.Tensor, other: torch.Tensor, shift: tuple[int, int]) -> float:
+    here, there = _overlap(one.shape, shift)
+    unlike = one[here] ^ other[there]
+    return float(unlike.float().mean()) if unlike.numel() else 1.0
+
+
+def _overlap(
+    shape: torch.Size, shift: tuple[int, int]
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where the reference, and where the moved photo, shows what both show."""
+    here, there = [], []
+    for length, by in zip(shape[-2:], shift, strict=True):
+        by = max(-length, min(length, by))
+        here.append(slice(max(0, -by), length - max(0, by)))
+        there.append(slice(max(0, by), length + min(0, by)))
+    return (here[0], here[1]), (there[0], there[1])
+
+
+def shifted_back(image: torch.Tensor, shift: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The moved photo laid on the reference, (1, C, H, W), and where it is seen, (1, 1, H, W) in
+    {0, 1}; elsewhere it is 0."""
+    here, there = _overlap(image.shape, shift)
+    laid = torch.zeros_like(image)
+    laid[(..., *here)] = image[(..., *there)]
+    seen = torch.zeros_like(image[:, :1])
+    seen[(..., *here)] = 1
+    return laid, seen
+
+
+def agreement(one: torch.Tensor, other: torch.Tensor, sigma: float) -> torch.Tensor:
+    """(1, 1, H, W) in {0, 1}: where two laid photos (1, 3, H, W) of one brightness, with noise of
+    ``sigma``, show the same; things that moved in between do not."""
+    difference = (one - other).abs().mean(dim=1, keepdim=True)
+    # A mean over a neighbourhood: single pixels differ by chance.
+    smooth = F.avg_pool2d(difference, 5, stride=1, padding=2, count_include_pad=False)
+    # |difference| of two noisy values has the mean 1.13 σ; edges are never laid exactly.
+    slope = _steepness((one + other) / 2)
+    return (smooth < 1.13 * sigma * TOLERANCE + 0.5 * slope).float()
+
+
+def _steepness(image: torch.Tensor) -> torch.Tensor:
+    """By how much the brightness changes from pixel to pixel around here."""
+    smooth = F.avg_pool2d(image.mean(dim=1, keepdim=True), 5, 1, 2, count_include_pad=False)
+    highest, lowest = F.max_pool2d(smooth, 3, 1, 1), -F.max_pool2d(-smooth, 3, 1, 1)
+    return highest - lowest

@@ -1,0 +1,179 @@
+"""Several exposures of one scene as one degradation: each a part of the light, cut off at both
+ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
+from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.strips import Rows
+
+# Of [0, 1]: values from here on are cut off or bent by the camera, and say nothing.
+BLACK, WHITE = (0.004, 0.03), (0.93, 0.985)
+# Displayed values from which on, and by which, the scene's light is lost in the shoulder.
+ROLLED_OFF = (0.93, 0.98)
+FIT_DAMPING = 0.25
+LARGEST_STEP = math.log(1.2)
+LARGEST_OFFSET = 0.03
+DARK = 0.2
+# Weight of a value that says nothing, where no exposure says more.
+LAST_RESORT = 1e-6
+
+
+class Exposures(Degradation):
+    """y_i = encode(f_i · L · radiance(x)) + M_i for the exposures i of one scene.
+
+    y is (n, 3, H, W), the exposures laid on one another; x the displayable picture, whose
+    highlights are rolled off; ``light`` L (1, 1, H, W) what the tone curve took away from the
+    scene's light from place to place.  f_i (n, 1, 1, 1), with f_0 = 1, and M_i, an offset, are
+    learned.  Where y_i is clipped, or ``seen`` (n, 1, H, W) is 0, D repeats y_i: nothing is known.
+
+    GDP (Fei et al. 2023) has y_i = f·x + M with one f and one M for all exposures, on sRGB values.
+    """
+
+    log_factor: torch.Tensor
+    offset: torch.Tensor
+    light: torch.Tensor
+    known: torch.Tensor
+    photo: torch.Tensor
+
+    def __init__(
+        self, y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor, light: torch.Tensor
+    ) -> None:
+        super().__init__()
+        self.register_buffer("photo", y)
+        self.register_buffer("known", known)
+        self.register_buffer("light", light)
+        self.register_buffer("log_factor", factors.log().view(-1, 1, 1, 1))
+        self.register_buffer("offset", torch.zeros(len(y), 1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        exposed = encode(self.log_factor.exp() * self.radiance(x))
+        predicted = 2 * (exposed + self.offset) - 1
+        return self.known * predicted + (1 - self.known) * self.photo
+
+    def radiance(self, x: torch.Tensor) -> torch.Tensor:
+        """The scene's light, (1, 3, H, W); 1 is white in the first exposure."""
+        return self.light * undo_roll_off(decode(unit(x)))
+
+    def scene_light(self, x0: torch.Tensor) -> torch.Tensor:
+        """``radiance`` of the result, but what is nearly white on display as it was measured."""
+        white = ((unit(x0) - ROLLED_OFF[0]) / (ROLLED_OFF[1] - ROLLED_OFF[0])).clamp(0, 1)
+        return torch.lerp(self.radiance(x0), self.merged(self.photo), white)
+
+    def initial(self, y: torch.Tensor) -> torch.Tensor:
+        merged = self.merged(y) / self.light
+        return (2 * encode(roll_off(merged)) - 1).clamp(-1, 1)
+
+    def merged(self, y: torch.Tensor) -> torch.Tensor:
+        """The scene's light (1, 3, H, W), every exposure weighed by what it knows."""
+        measured = decode(unit(y) - self.offset) / self.log_factor.exp()
+        weight = self._weight(y)
+        return (weight * measured).sum(dim=0, keepdim=True) / weight.sum(dim=0, keepdim=True)
+
+    def _weight(self, y: torch.Tensor) -> torch.Tensor:
+        """One over the variance of the light read from each value, up to a factor; (n, 3, H, W)."""
+        slope = decode_slope(unit(y)) / self.log_factor.exp()
+        # Cut off everywhere: the shortest exposure of a bright value, the longest of a dark one.
+        bright = (y[:1] > 0).float()
+        factor = self.log_factor.exp()
+        least = LAST_RESORT * (bright / factor**4 + (1 - bright) * factor**4)
+        return self.known / slope.square() + least * (self.known + 1e-3)
+
+    def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
+        """From the noise of every exposure, through the mean and the tone curve."""
+        smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
+        weight = self._weight(smooth)
+        share = weight / weight.sum(dim=0, keepdim=True)
+        slope = decode_slope(unit(smooth)) / self.log_factor.exp()
+        light = (share * slope).square().sum(dim=0, keepdim=True).sqrt()
+        shown = roll_off(self.merged(smooth) / self.light)
+        # encode ∘ roll_off, by the inverse of its inverse's slope.
+        curve = (1 - 2 * (shown - 0.5).clamp(min=0)) / decode_slope(encode(shown))
+        gain = (curve * light / self.light).mean(dim=1, keepdim=True)
+        return gain.clamp(0.05, 20)
+
+    def rows(self, rows: Rows, height: int) -> Exposures:
+        return self._with(*(rows.of(part, height) for part in self._maps()))
+
+    def shrunk(self) -> Exposures:
+        return self._with(*(halved(part) for part in self._maps()))
+
+    def _maps(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.photo, self.known, self.light
+
+    def _with(
+        self, photo: torch.Tensor, known: torch.Tensor, light: torch.Tensor
+    ) -> Exposures:
+        other = Exposures(photo, known, self.log_factor.exp(), light)
+        other.adopt(self)
+        return other
+
+    def adopt(self, coarse: Degradation) -> None:
+        if isinstance(coarse, Exposures):
+            self.log_factor.copy_(coarse.log_factor)
+            self.offset.copy_(coarse.offset)
+
+    def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
+        """f_i: a damped step to the least-squares factor in linear light; M_i: to the mean
+        residual of dark values.  f_0 stays: any common factor is a matter of x's brightness."""
+        emitted = self.radiance(x0)
+        # What the tone curve rolled off all the way is not told apart.
+        known = self.known * (x0 < 0.97)
+        measured = decode(unit(y) - self.offset)
+        energy = (known * emitted.square()).sum(dim=(1, 2, 3), keepdim=True)
+        factor = (known * measured * emitted).sum(dim=(1, 2, 3), keepdim=True) / (energy + 1e-8)
+        fitted = factor.clamp(min=1e-6).log()
+        step = (FIT_DAMPING * (fitted - fitted[:1] - self.log_factor)).clamp(
+            -LARGEST_STEP, LARGEST_STEP)
+        told = energy > 1e-6 * known[0].numel()
+        self.log_factor.add_(step * (told & told[:1]))
+        # An offset shows in the dark; elsewhere it would take part of a wrong factor.
+        dark = known * (unit(y) < DARK)
+        residual = (dark * (y - self(x0))).sum(dim=(1, 2, 3), keepdim=True) / 2
+        mean = residual / (dark.sum(dim=(1, 2, 3), keepdim=True) + 1)
+        # A veil adds light, so it is not negative.
+        self.offset.add_(0.1 * mean).clamp_(0, LARGEST_OFFSET)
+
+    def estimate(self) -> dict[str, Any]:
+        return {
+            "light_factors": [round(f, 4) for f in self.log_factor.exp().flatten().tolist()],
+            "offsets": [round(m, 4) for m in self.offset.flatten().tolist()],
+        }
+
+
+def decode_slope(encoded: torch.Tensor) -> torch.Tensor:
+    """The derivative of ``decode`` on [0, 1]."""
+    curve = 2.4 / 1.055 * ((encoded.clamp(0.04045, 1) + 0.055) / 1.055) ** 1.4
+    return torch.where(encoded <= 0.04045, torch.full_like(encoded, 1 / 12.92), curve)
+
+
+def unclipped(y: torch.Tensor) -> torch.Tensor:
+    """1 where a value in [-1, 1] is between black and white, 0 where it is either, and in between
+    in between."""
+    value = unit(y)
+    above = ((value - BLACK[0]) / (BLACK[1] - BLACK[0])).clamp(0, 1)
+    below = ((WHITE[1] - value) / (WHITE[1] - WHITE[0])).clamp(0, 1)
+    return above * below
+
+
+def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """f (n,) with f_0 = 1, from the photos (n, 3, H, W) alone: the typical ratio of light between
+    exposures that are next to each other in brightness, where both know it."""
+    light, order = decode(unit(y)), y.mean(dim=(1, 2, 3)).argsort().tolist()
+    log_factor = torch.zeros(len(y))
+    for darker, brighter in zip(order, order[1:], strict=False):
+        both = (known[darker] > 0.5) & (known[brighter] > 0.5)
+        if int(both.sum()) < 50:  # nothing in common: by their brightness on the whole
+            ratio = (light[brighter].mean() / light[darker].mean().clamp(min=1e-6)).log()
+        else:
+            ratios = (light[brighter][both] / light[darker][both]).log()
+            ratio = ratios[:: max(1, len(ratios) // 1_000_000)].median()
+        log_factor[brighter] = log_factor[darker] + ratio.clamp(-8, 8)
+    return (log_factor - log_factor[0]).exp()

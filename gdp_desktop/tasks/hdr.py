@@ -1,0 +1,121 @@
+"""HDR: one picture from several exposures of a scene, each with a light factor of its own."""
+
+from __future__ import annotations
+
+import torch
+
+from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.diffusion.exposures import Exposures, relative_exposures, unclipped
+from gdp_desktop.diffusion.light import decode, encode
+from gdp_desktop.diffusion.noise import noise_to_remove
+from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
+from gdp_desktop.tasks.low_light import local_light
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+
+HELP = """Makes one picture of two to nine photos of the same scene that were taken with different
+exposures: shadows from the bright ones, highlights from the dark ones. Photos taken by hand are
+laid on one another first; things that moved are taken from the first photo."""
+
+BRIGHTEST_SHARE = 0.999
+# What still photos differ by, as a camera's tone curve is never quite sRGB's.
+MOVED = 0.06
+
+
+class Bracket(Exposures):
+    """Exposures that also report how they were laid on one another."""
+
+    shifts: tuple[tuple[int, int], ...] = ()
+
+    def estimate(self) -> dict[str, object]:
+        return super().estimate() | {"shifts": [list(shift) for shift in self.shifts]}
+
+
+def pose(given: Given, values: Values) -> Problem:
+    if not given.others:
+        raise TaskError("HDR needs two to nine photos of the same scene; add the other exposures.")
+    y, seen, shifts = laid_on_the_first(given)
+    known = seen * unclipped(y)
+    factors = exposures_of(given, y, known)
+    known = known * unmoved(y, known, factors)
+    degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]))
+    degradation.shifts = shifts
+    choose_light(degradation, values["compression"], values["exposure"])
+    noise = noise_to_remove(given.y, PYRAMID_LEVELS)
+    return Problem(
+        y=y,
+        degradation=degradation,
+        sigma_y=tuple(values["denoise"] * sigma for sigma in noise),
+        start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=10,
+        by_products=lambda x0: {"hdr": degradation.scene_light(x0)},
+    )
+
+
+def laid_on_the_first(
+    given: Given,
+) -> tuple[torch.Tensor, torch.Tensor, tuple[tuple[int, int], ...]]:
+    """All photos as (n, 3, H, W), where each is seen (n, 1, H, W), and their shifts."""
+    shifts = tuple(shift_between(given.y, other) for other in given.others)
+    laid = [
+        shifted_back(other, shift) for other, shift in zip(given.others, shifts, strict=True)
+    ]
+    photos = torch.cat([given.y, *(photo for photo, _ in laid)])
+    seen = torch.cat([torch.ones_like(given.y[:, :1]), *(where for _, where in laid)])
+    return photos, seen, ((0, 0), *shifts)
+
+
+def exposures_of(given: Given, y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """f (n,), f_0 = 1: by the camera data if every photo has some, else by the photos."""
+    told = given.exposures
+    if len(told) == len(y) and all(told):
+        return torch.tensor([float(e or 0) / float(told[0] or 1) for e in told])
+    return relative_exposures(y, known)
+
+
+def unmoved(y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """(n, 1, H, W): 0 where a photo shows something else than the first one, as far as both say."""
+    maps = [torch.ones_like(y[:1, :1])]
+    for photo, trust, factor in zip(y[1:], known[1:], factors[1:], strict=True):
+        expected = 2 * encode(factor * decode(unit(y[:1]))).clamp(max=1) - 1
+        both = ((known[:1] > 0.5) & (trust[None] > 0.5)).float()
+        # A darker photo's noise is amplified in what it lets expect of a brighter one.
+        sigma = MOVED * max(1.0, float(factor) ** 0.5)
+        maps.append(agreement(both * photo[None], both * expected, sigma))
+    return torch.cat(maps)
+
+
+def choose_light(degradation: Exposures, compression: float, exposure: float) -> None:
+    """Sets L so that the picture has the mean brightness ``exposure`` (bisection), with the large
+    differences of light reduced by the share ``compression``."""
+    merged = degradation.merged(degradation.photo)
+    sample = merged.flatten()
+    peak = sample[:: max(1, len(sample) // 100_000)].quantile(BRIGHTEST_SHARE).clamp(min=1e-4)
+    shown = 2 * encode((merged / peak).clamp(max=1)) - 1
+    light = local_light(shown, compression)
+    low, high = -12.0, 12.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        degradation.light = light * 2**middle
+        if float(unit(degradation.initial(degradation.photo)).mean()) > exposure:
+            low = middle
+        else:
+            high = middle
+
+
+TASK = Task(
+    id="hdr",
+    title="Merge exposures",
+    help=HELP,
+    pose=pose,
+    params=(
+        Param("exposure", "Exposure", 0.4, 0.1, 0.8, 0.01, "",
+              "How bright the result is on the whole."),
+        Param("compression", "Compression", 0.5, 0, 0.9, 0.05, "",
+              "How much the difference between bright and dark places is reduced."),
+        Param("denoise", "Denoise", 1.0, 0, 3, 0.05, "×",
+              "How much of the noise to remove; 0 keeps it all."),
+    ),
+    default_steps=3,
+    others=(1, 8),
+    order=15,
+)
