@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.strips import in_strips
 
 BLOCK = 8
 FLAT_SHARE = 0.08
@@ -54,10 +55,8 @@ def _flat_noise(y: torch.Tensor) -> float:
     height, width = (n // BLOCK * BLOCK for n in y.shape[-2:])
     if not height or not width:
         return 0.0
-    y = y[..., :height, :width]
-    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
-    variance = F.avg_pool2d(detail.square(), BLOCK).mean(dim=1).flatten()
-    level = F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()
+    blocks = [_of_blocks(y[..., rows.top : rows.bottom, :width]) for rows in in_strips(height)]
+    variance, level = (torch.cat(values) for values in zip(*blocks, strict=True))
     unclipped = (level > -0.96) & (level < 0.96)
     noisy = unclipped & (variance > 1e-7)
     if not bool(noisy.any()):
@@ -76,3 +75,10 @@ def _flat_noise(y: torch.Tensor) -> float:
     flat_share = 1 - int(noisy.sum()) / int(unclipped.sum())
     drawn = flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT
     return 0.0 if drawn else sigma
+
+
+def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Variance of the finest band, and brightness, of every block."""
+    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
+    variance = F.avg_pool2d(detail.square_(), BLOCK).mean(dim=1).flatten()
+    return variance, F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()

@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
-from gdp_desktop.diffusion.strips import Rows
+from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.param import Option
@@ -31,6 +31,7 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
+EXPOSED_PIXELS = 250_000
 LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
 FIT_DAMPING = 0.25
 
@@ -78,11 +79,14 @@ class LowLight(Degradation):
         return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
 
     def rows(self, rows: Rows, height: int) -> LowLight:
-        part = LowLight(rows.of(self.light, height), self.exposure, self.neutral)
-        part.log_factor = self.log_factor
         # Bilinear enlarging is separable: these rows of it, and later the columns.
         tall = F.interpolate(self.haze, size=(height, HAZE_GRID), mode="bilinear")
-        part.haze = rows.of(tall, height)
+        return self._with(rows.of(self.light, height), rows.of(tall, height))
+
+    def _with(self, light: torch.Tensor, haze: torch.Tensor) -> LowLight:
+        """The same factor, elsewhere."""
+        part = LowLight(light, self.exposure, self.neutral)
+        part.log_factor, part.haze = self.log_factor, haze
         return part
 
     def shrunk(self) -> LowLight:
@@ -96,13 +100,16 @@ class LowLight(Degradation):
             self.haze.copy_(coarse.haze)
 
     def expose(self, y: torch.Tensor) -> None:
-        """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection)."""
+        """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection); of a large photo
+        every n-th pixel tells its mean."""
+        hop = max(1, math.isqrt(y[0, 0].numel() // EXPOSED_PIXELS))
+        y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
         balance = self.log_factor - self.log_factor.mean()
         low, high = LOG_FACTOR_RANGE
         for _ in range(20):
             middle = (low + high) / 2
             self.log_factor.copy_(balance + middle)
-            if float(unit(self.initial(y)).mean()) > self.exposure:
+            if float(unit(few.initial(y)).mean()) > self.exposure:
                 low = middle
             else:
                 high = middle
@@ -154,7 +161,7 @@ class LowLight(Degradation):
 def black_level(y: torch.Tensor) -> float:
     """What the darkest blocks of the photo still show, in [0, 1]; brightening would turn this
     offset of the sensor or the lens into grey blacks."""
-    blocks = F.avg_pool2d(unit(y), 8, ceil_mode=True, count_include_pad=False)
+    blocks = unit(F.avg_pool2d(y, 8, ceil_mode=True, count_include_pad=False))
     darkest = blocks.amin(dim=1).flatten()
     sample = darkest[:: max(1, len(darkest) // 100_000)]
     return min(LARGEST_HAZE, float(sample.quantile(0.02)))
@@ -166,9 +173,9 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
     Guided filter (He et al. 2010) on the logarithm of the brightest channel in linear light,
     with its coefficients computed on a small copy.
     """
-    brightness = decode(unit(y)).amax(dim=1, keepdim=True)
-    guide = (F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
-             + 1e-3).log()
+    if amount == 0:
+        return y.new_ones(1, 1, *y.shape[-2:])
+    guide = log_brightness(y)
     factor = max(1, min(y.shape[-2:]) // 256)
     small = F.avg_pool2d(guide, factor, ceil_mode=True, count_include_pad=False)
     radius = max(1, min(small.shape[-2:]) // 8)
@@ -176,13 +183,24 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
     variance = box_mean(small.square(), radius) - mean.square()
     slope = variance / (variance + 0.5)
     offset = mean - slope * mean
-    slope, offset = (
-        F.interpolate(box_mean(c, radius), size=y.shape[-2:], mode="bilinear")
-        for c in (slope, offset)
-    )
-    smooth = slope * guide + offset
+    smooth = guide
+    for coefficient, apply in ((slope, smooth.mul_), (offset, smooth.add_)):
+        apply(F.interpolate(box_mean(coefficient, radius), size=y.shape[-2:], mode="bilinear"))
     brightest = smooth.flatten()[:: max(1, smooth.numel() // 100_000)].quantile(0.98)
-    return (amount * (smooth - brightest)).clamp(math.log(1 / 16), 0).exp()
+    return smooth.sub_(brightest).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
+
+
+def log_brightness(y: torch.Tensor) -> torch.Tensor:
+    """Logarithm of the brightest channel in linear light over 5×5 pixels, (1, 1, H, W)."""
+    height = y.shape[-2]
+    guide = y.new_empty(1, 1, *y.shape[-2:])
+    for inner in in_strips(height):
+        rows = inner.padded(MARGIN, height)
+        # The curve rises, so the brightest encoded value is the brightest light.
+        brightness = decode(unit(rows.of(y, height).amax(dim=1, keepdim=True)))
+        smooth = F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
+        inner.of(guide, height).copy_((smooth[..., inner.inside(rows), :] + 1e-3).log())
+    return guide
 
 
 def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
