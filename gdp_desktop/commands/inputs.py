@@ -8,16 +8,26 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.files import find_photos, refuse_target, result_path
+from gdp_desktop.image.photo import load_photo
+
+# The brightness, of [0, 1], that an exposure meter aims at.
+WELL_EXPOSED = 0.42
 
 
 class Input(NamedTuple):
-    """A photo to restore, or something given in vain and the sentence that says why."""
+    """A photo to restore, or something given in vain and the sentence that says why.
+
+    ``others`` are further photos of its scene, for a task that takes them.
+    """
 
     path: Path
     error: str | None = None
+    others: tuple[Path, ...] = ()
 
 
 def meant_photos(given: Iterable[str]) -> list[Input]:
@@ -30,6 +40,35 @@ def meant_photos(given: Iterable[str]) -> list[Input]:
         except PhotoError as error:
             found.setdefault(text, Input(Path(text), str(error)))
     return list(found.values())
+
+
+def meant_scenes(given: Iterable[str]) -> list[Input]:
+    """Photos of one scene as one input each: all files that were given are a scene, and so are the
+    photos of every folder.  The best exposed one goes first and names the result."""
+    scenes: dict[Path | None, list[Path]] = {}
+    in_vain = []
+    for text in given:
+        for found in meant_photos([text]):
+            if found.error:
+                in_vain.append(found)
+            else:
+                folder = found.path.parent if Path(text).is_dir() else None
+                scenes.setdefault(folder, []).append(found.path)
+    return [*map(_scene, scenes.values()), *in_vain]
+
+
+def _scene(photos: list[Path]) -> Input:
+    photos = list(dict.fromkeys(photos))
+    try:
+        first = min(photos, key=_exposure_error)
+    except PhotoError as error:
+        return Input(photos[0], str(error), tuple(photos[1:]))
+    return Input(first, None, tuple(photo for photo in photos if photo != first))
+
+
+def _exposure_error(path: Path) -> float:
+    pixels = load_photo(path).pixels[::8, ::8]
+    return abs(float(pixels.mean()) / np.iinfo(pixels.dtype).max - WELL_EXPOSED)
 
 
 def output_folder(folder: Path) -> Path:
@@ -58,9 +97,14 @@ class Targets:
         self._taken = {_identity(path) for path in inputs}
         self._inputs = frozenset(self._taken)
 
-    def claim(self, source: Path) -> Path:
-        """Raises PhotoError if nothing can be written there, before the long work."""
+    def claim(self, source: Path, sample: int = 1) -> Path:
+        """NAME-restored.EXT, or NAME-restored-s2.EXT for another sample.
+
+        Raises PhotoError if nothing can be written there, before the long work.
+        """
         wished = result_path(source, self._folder)
+        if sample > 1:
+            wished = wished.with_stem(f"{wished.stem}-s{sample}")
         target = next(name for name in _numbered(wished) if self._is_free(name))
         refuse_target(target, overwrite=self._overwrite)
         if not os.access(target.parent, os.W_OK):

@@ -79,6 +79,11 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=int, metavar="N", help="more is finer and slower (default: the task's)")
     add("--seed", type=_seed, metavar="S", default=0,
         help="the same seed gives the same bytes (default 0)")
+    add("--samples", type=_at_least_one, metavar="N", default=1,
+        help="so many results of each photo, with seeds from S on; the further ones are "
+        "NAME-restored-s2.EXT and so on")
+    add("--scene", action="store_true", help="the photos given are of one scene, and so are "
+        "those of each folder (always so for tasks that need several, as hdr)")
     add("--prior", default="", metavar="NAME_OR_PATH", help="which prior; see the command priors")
     add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="params", help="a parameter of the task; may be given several times")

@@ -15,7 +15,14 @@ from types import FrameType, MappingProxyType
 import torch
 
 from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
-from gdp_desktop.commands.inputs import Targets, meant_photos, output_folder
+from gdp_desktop.commands.inputs import (
+    Input,
+    Targets,
+    meant_photos,
+    meant_scenes,
+    output_folder,
+)
+from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, printable, shown
@@ -43,25 +50,40 @@ def run(options: argparse.Namespace) -> int:
         request = request_from(options)
     except (PhotoError, TaskError, CheckpointError) as error:
         raise BadUsage(one_line(error)) from error
-    inputs = meant_photos(options.inputs)
-    photos = [found.path for found in inputs if found.error is None]
+    inputs = inputs_from(options)
+    photos = [path for found in inputs for path in (found.path, *found.others) if not found.error]
     folder = output_folder(options.output) if options.output and photos else None
     protected = [*photos, options.mask] if options.mask else photos
     targets = Targets(protected, folder, options.overwrite)
 
-    teller = _Teller(options.json, many=len(inputs) > 1)
+    # A photo that cannot be read is not tried again for every sample.
+    wanted = [
+        (found, sample) for found in inputs
+        for sample in range(1, 1 + (options.samples if found.error is None else 1))
+    ]
+    teller = _Teller(options.json, many=len(wanted) > 1)
     with cancelled_by_ctrl_c() as cancel:
-        for number, (path, refusal) in enumerate(inputs, 1):
-            if refusal is not None:
-                report = request.failed(path, refusal)
+        for number, (found, sample) in enumerate(wanted, 1):
+            name = shown(found.path)
+            if found.error is not None:
+                report = request.failed(found.path, found.error)
             else:
-                label = f"{number}/{len(inputs)} {shown(path)}" if teller.many else shown(path)
-                report = restored(path, request, targets, cancel, label)
+                label = f"{number}/{len(wanted)} {name}" if teller.many else name
+                report = restored(found, request.sampled(sample), targets, cancel, label)
             teller.tell(report)
             if cancel.is_cancelled:
-                teller.tell_unstarted(len(inputs) - number)
+                teller.tell_unstarted(len(wanted) - number)
                 return INTERRUPTED
     return teller.finish()
+
+
+def inputs_from(options: argparse.Namespace) -> list[Input]:
+    """What is to be restored: photos one by one, or scenes where the task or the user says so."""
+    fewest, most = task_named(options.task).others
+    if options.scene and not most:
+        raise BadUsage(f'"{options.task}" takes one photo at a time; leave --scene out.')
+    of_scenes = options.scene or fewest > 0
+    return meant_scenes(options.inputs) if of_scenes else meant_photos(options.inputs)
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,16 @@ class Request:
     overwrite: bool
     # What a report says of a photo that did not get through.
     blank: Report = field(repr=False)
+    # Which of several results of the same photo, from 1.
+    sample: int = 1
+
+    def sampled(self, sample: int) -> Request:
+        """The same with the seed of another sample."""
+        seed = (self.recipe.seed + sample - 1) % (LARGEST_SEED + 1)
+        return replace(
+            self, sample=sample, recipe=replace(self.recipe, seed=seed),
+            blank=replace(self.blank, seed=seed),
+        )
 
     def failed(self, source: Path, sentence: str) -> Report:
         return replace(self.blank, input=str(source), status="failed", error=sentence)
@@ -115,13 +147,14 @@ def usable_mask(path: Path) -> Mask:
 
 
 def restored(
-    source: Path, request: Request, targets: Targets, cancel: CancelToken, label: str
+    given: Input, request: Request, targets: Targets, cancel: CancelToken, label: str
 ) -> Report:
-    """Restores one photo; whatever goes wrong ends up in the report."""
+    """Restores one photo or scene; whatever goes wrong ends up in the report."""
+    source = given.path
     try:
         job = Job(
-            source, request.recipe, request.mask, output=targets.claim(source),
-            overwrite=request.overwrite,
+            source, request.recipe, request.mask, given.others,
+            output=targets.claim(source, request.sample), overwrite=request.overwrite,
         )
         return _finished(job, cancel, label)
     except (Cancelled, KeyboardInterrupt):

@@ -101,6 +101,8 @@ class Report:
     degradation: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     notes: tuple[str, ...] = ()
+    # The further photos of the scene.
+    others: tuple[str, ...] = ()
     # Where what was found beside the photo was saved, by name.
     by_products: Mapping[str, str] = field(default_factory=dict)
 

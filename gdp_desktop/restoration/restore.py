@@ -115,6 +115,7 @@ def restore(
         consistency=round(consistency(problem, estimate.x0), 3),
         degradation=problem.degradation.estimate(),
         notes=loaded.notes + missing + photo.notes + problem.notes + notes + unsaved,
+        others=tuple(map(str, job.others)),
         by_products=beside,
     )
     yield Finished(result, report, found)

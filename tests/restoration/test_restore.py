@@ -106,7 +106,8 @@ def job_for(task: str, photo: Path, prior: Path, **given) -> Job:
     if task == "colorization":  # the photos of these tests have colours
         given["params"] = {"colour_photo": "recolour"} | given.get("params", {})
     recipe = Recipe(task, prior=str(prior), device="cpu", **({"steps": 2} | given))
-    return Job(photo, recipe, mask, output=output, overwrite=overwrite)
+    others = (photo,) * TASKS[task].others[0]
+    return Job(photo, recipe, mask, others, output=output, overwrite=overwrite)
 
 
 def run(job: Job, **options) -> tuple[list, Finished]:
