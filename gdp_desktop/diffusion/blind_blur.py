@@ -62,6 +62,9 @@ class BlindBlur(Blur):
     def estimate(self) -> dict[str, Any]:
         return super().estimate() | {"kernel_size": self.size}
 
+    def by_products(self) -> dict[str, torch.Tensor]:
+        return {"kernel": self.kernel.clone()}
+
     def replace(self, kernel: torch.Tensor) -> None:
         """Takes a kernel of the same shape that was learned elsewhere."""
         self.kernel.copy_(kernel)
