@@ -2,37 +2,91 @@
 
 from __future__ import annotations
 
-from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.noise import noise_to_remove
+from typing import Any
+
+import torch
+
+from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.diffusion.noise import estimate_noise, noise_to_remove
+from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
 PYRAMID_LEVELS = 8  # as many as any photo has
 
 HELP = """Removes the grain and colour speckle of high-ISO and phone photos. Left on Auto, the noise
 is measured in the photo itself, in fine and in coarse structures; raise the strength if speckles
-remain, lower it if fine texture goes."""
+remain, lower it if fine texture goes. Up to eight further photos of the same scene, as of a burst,
+are laid on the first one and averaged before."""
 
 
 class Noise(Degradation):
-    """y = x + noise."""
+    """y = x + noise, where ``gain`` (1, 1, H, W) or (1, 1, 1, 1) is how much stronger the noise is
+    than ``sigma``."""
 
-    def __init__(self, sigma: float) -> None:
+    gain: torch.Tensor
+
+    def __init__(self, sigma: float, gain: torch.Tensor | None = None) -> None:
         super().__init__()
         self.sigma = sigma
+        self.register_buffer("gain", torch.ones(1, 1, 1, 1) if gain is None else gain)
 
-    def estimate(self) -> dict[str, float]:
+    def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
+        return self.gain
+
+    def rows(self, rows: Rows, height: int) -> Noise:
+        return Noise(self.sigma, rows.of(self.gain, height))
+
+    def shrunk(self) -> Noise:
+        return Noise(self.sigma / 2, self.gain if self.gain.numel() == 1 else halved(self.gain))
+
+    def estimate(self) -> dict[str, Any]:
         return {"noise_sigma": round(127.5 * self.sigma, 2)}
 
 
+class Burst(Noise):
+    """The mean of several photos, with what is known of how they were laid on one another."""
+
+    shifts: tuple[tuple[int, int], ...] = ()
+    photos: float = 1.0
+
+    def estimate(self) -> dict[str, Any]:
+        return super().estimate() | {
+            "shifts": [list(shift) for shift in self.shifts],
+            "photos_averaged": round(self.photos, 2),
+        }
+
+
+def averaged(given: Given) -> tuple[torch.Tensor, torch.Tensor, tuple[tuple[int, int], ...]]:
+    """The mean of the photos where they agree with the first, (1, 3, H, W); of how many it is,
+    (1, 1, H, W); and by how much each was shifted."""
+    sigma = estimate_noise(given.y, 1)[0]
+    total, count, shifts = given.y.clone(), torch.ones_like(given.y[:, :1]), [(0, 0)]
+    for other in given.others:
+        shifts.append(shift_between(given.y, other))
+        laid, seen = shifted_back(other, shifts[-1])
+        agreed = seen * agreement(given.y, laid, sigma)
+        total += agreed * laid
+        count += agreed
+    return total / count, count, tuple(shifts)
+
+
 def pose(given: Given, values: Values) -> Problem:
+    y, count, shifts = averaged(given) if given.others else (given.y, None, ())
+    # Averaged n times, noise has a standard deviation smaller by √n.
+    most = 1.0 if count is None else float(count.max())
     if values["sigma"] == 0:
-        measured = noise_to_remove(given.y, PYRAMID_LEVELS)
+        measured = noise_to_remove(y, PYRAMID_LEVELS)
     else:
         # A stated σ is that of white noise, which is removed at full size alone.
-        measured = (values["sigma"] / 127.5, 0.0)
+        measured = (values["sigma"] / 127.5 / most**0.5, 0.0)
     sigma_y = tuple(values["strength"] * sigma for sigma in measured)
+    degradation = Noise(sigma_y[0])
+    if count is not None:
+        degradation = Burst(sigma_y[0], (most / count).sqrt())
+        degradation.shifts, degradation.photos = shifts, float(count.mean())
     return Problem(
-        y=given.y, degradation=Noise(sigma_y[0]), sigma_y=sigma_y,
+        y=y, degradation=degradation, sigma_y=sigma_y,
         start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
     )
 
@@ -47,5 +101,6 @@ TASK = Task(
         Param("strength", "Strength", 1.0, 0, 3, 0.05, "×", "How much of the noise to remove."),
     ),
     default_steps=2,
+    others=(0, 8),
     order=20,
 )

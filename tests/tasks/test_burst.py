@@ -1,0 +1,80 @@
+"""A burst is averaged where it shows the same, and its noise is known to be smaller by that."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.denoise import averaged
+from gdp_desktop.tasks.task import Given, Problem
+
+TASK = task_named("denoise")
+SIGMA = 10 / 127.5
+
+
+def scene(side: int = 160) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [
+        F.interpolate(torch.rand(1, 3, n, n, generator=generator), size=(side, side), mode=mode)
+        for n, mode in ((5, "bilinear"), (20, "nearest"))
+    ]
+    return 0.8 * (shapes[0] + shapes[1]) - 0.8
+
+
+def shot(clean: torch.Tensor, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return clean + SIGMA * torch.randn(clean.shape, generator=generator)
+
+
+def burst(count: int, clean: torch.Tensor | None = None) -> Given:
+    clean = scene() if clean is None else clean
+    first, *others = (shot(clean, seed) for seed in range(count))
+    return Given(first, others=tuple(others))
+
+
+def posed(given: Given, **values: float) -> Problem:
+    with torch.no_grad():
+        return TASK.pose(given, TASK.values(values))
+
+
+@pytest.mark.parametrize("count", [2, 4, 9])
+def test_noise_falls_with_the_root_of_the_count(count: int) -> None:
+    problem = posed(burst(count))
+    error = float((problem.y - scene()).square().mean().sqrt())
+    assert error == pytest.approx(SIGMA / count**0.5, rel=0.06)
+    alone = posed(burst(1))
+    assert problem.sigma_y[0] == pytest.approx(alone.sigma_y[0] / count**0.5, rel=0.15)
+    stated = posed(burst(count), sigma=10)
+    assert stated.sigma_y[0] == pytest.approx(SIGMA / count**0.5)
+    assert problem.degradation.estimate()["photos_averaged"] == pytest.approx(count, rel=0.02)
+
+
+def test_one_photo_is_as_it_was() -> None:
+    given = burst(1)
+    problem = posed(given)
+    assert problem.y is given.y and set(problem.degradation.estimate()) == {"noise_sigma"}
+
+
+def test_a_shaken_burst_is_laid_on_its_first() -> None:
+    whole = scene(200)
+    first, second = whole[..., 20:180, 20:180], whole[..., 14:174, 29:189]
+    y, count, shifts = averaged(Given(shot(first, 0), others=(shot(second, 1),)))
+    assert shifts == ((0, 0), (6, -9))
+    assert float(count[..., 10:-10, 12:-12].mean()) > 1.95
+    assert float((y - first).square().mean().sqrt()) < 0.8 * SIGMA
+
+
+def test_what_moved_stays_sharp_and_is_known_to_be_noisier() -> None:
+    given = burst(4)
+    moved = [other.clone() for other in given.others]
+    for step, other in enumerate(moved):
+        other[..., 60:100, 40 + 20 * step : 70 + 20 * step] = 0.95
+    problem = posed(Given(given.y, others=tuple(moved)))
+    inside = (..., slice(66, 94), slice(46, 54))  # covered in the second photo alone
+    gain = problem.degradation.noise_gain(problem.y)
+    assert float(gain[inside].mean()) == pytest.approx((4 / 3) ** 0.5, rel=0.05)
+    assert float(gain[..., :50, :].mean()) == pytest.approx(1, abs=0.02)
+    error = float((problem.y - scene())[inside].square().mean().sqrt())
+    assert error < 0.75 * SIGMA
