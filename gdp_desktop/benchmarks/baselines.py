@@ -18,15 +18,16 @@ from gdp_desktop.diffusion import light
 # Chosen by `bench tuning`, on training photos, by mean PSNR: h and hColor of OpenCV's non-local
 # means as multiples of σ, by σ of 255, and for a JPEG of quality 20 in units of 255;
 NLM_STRENGTHS = {
-    5: (0.8, 0.7), 10: (0.8, 0.7), 15: (0.8, 0.7), 25: (0.7, 0.7), 50: (0.6, 0.6), 75: (0.5, 0.5),
+    5: (0.6, 0.5), 10: (0.6, 0.6), 15: (0.6, 0.6), 25: (0.6, 0.6), 50: (0.6, 0.6), 75: (0.5, 0.5),
 }
 JPEG_NLM_STRENGTH = (4.0, 4.0)
 # the Wiener filter's noise over signal and its power of the frequency, and the iterations of
 # Richardson-Lucy, by case.
 WIENER = {
-    "deblurring": (1e-3, 2.0), "deblurring-noise": (0.1, 2.0), "motion-blur": (0.01, 0.0),
+    "deblurring": (1e-3, 2.0), "deblurring-noise": (0.3, 2.0), "motion-blur": (0.03, 0.0),
 }
-ITERATIONS = {"deblurring": 40, "deblurring-noise": 10, "motion-blur": 40}
+# 160 is the most that was tried; without noise more is slowly better.
+ITERATIONS = {"deblurring": 160, "deblurring-noise": 20, "motion-blur": 40}
 
 INPAINTING_RADIUS = 3
 CLAHE_LIMIT, CLAHE_GRID = 2.0, 8

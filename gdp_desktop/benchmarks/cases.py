@@ -19,7 +19,7 @@ from gdp_desktop.tasks.task import Given, Problem
 
 # What the task Denoise is told for a JPEG of quality 20 (of 255): chosen by `bench tuning`, on
 # training photos.
-JPEG_SIGMA = 8.0
+JPEG_SIGMA = 15.0
 
 Answer = Callable[[], np.ndarray]
 

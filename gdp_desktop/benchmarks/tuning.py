@@ -25,12 +25,12 @@ from gdp_desktop.training.crops import split_photos
 
 PHOTOS = 8
 # h and hColor of non-local means, as multiples of σ and, for a JPEG, of 255.
-NLM_STRENGTHS = tuple(product((0.4, 0.5, 0.6, 0.7, 0.8, 1.0), (0.5, 0.6, 0.7, 0.8)))
+NLM_STRENGTHS = tuple(product((0.4, 0.5, 0.6, 0.7, 0.8, 1.0), (0.4, 0.5, 0.6, 0.7, 0.8)))
 JPEG_NLM_STRENGTHS = tuple(product((1, 2, 3, 4, 6), (2, 4, 6, 8)))
 # Noise over signal, and its power of the frequency.
-WIENER = tuple(product((1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1), (0, 1, 2)))
-ITERATIONS = (5, 10, 20, 40, 80)
-JPEG_SIGMAS = (2, 4, 6, 8, 10, 12, 15)
+WIENER = tuple(product((1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), (0, 1, 2)))
+ITERATIONS = (5, 10, 20, 40, 80, 160)
+JPEG_SIGMAS = (2, 4, 6, 8, 10, 12, 15, 20, 25)
 
 # A method with one setting, from what is damaged and the seed's random numbers to a result.
 Damage = Callable[[np.ndarray, np.random.Generator], np.ndarray]
