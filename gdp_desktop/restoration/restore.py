@@ -69,7 +69,9 @@ def restore(
     loaded = load_prior(job.recipe.prior, job.recipe.device)
     cancel.raise_if_cancelled()
 
-    region = region_of(photo, mask, task)
+    # Where the mask only says what is unknown, all of the photo may change.
+    limit = None if task.mask_is_unknown(values) else mask
+    region = region_of(photo, limit, task)
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior)
     refusal = method.refusal(problem)
@@ -83,7 +85,7 @@ def restore(
     clock = _Clock(solver.total_windows, cancel, on_window)
     yield Started(clock.total)
 
-    painter = PreviewPainter(photo, mask, region, task.scale(values))
+    painter = PreviewPainter(photo, limit, region, task.scale(values))
     generator = torch.Generator().manual_seed(job.recipe.seed)
     estimate: Estimate | None = None
     for estimate in solver.solve(generator, clock.window_done):
@@ -94,7 +96,7 @@ def restore(
     if estimate is None or not is_finite(estimate.x0):
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
 
-    result = composed(photo, estimate.x0, mask, region, task.scale(values))
+    result = composed(photo, estimate.x0, limit, region, task.scale(values))
     output = _target(job)
     found = by_products(problem, estimate.x0, region, task.scale(values))
     notes = save_photo(result, output, overwrite=job.overwrite) if output else ()

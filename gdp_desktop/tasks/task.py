@@ -84,6 +84,8 @@ class Task:
     needs_mask: bool = False
     # Whether the whole photo is worked on even where a mask limits what is changed.
     needs_whole_photo: bool = False
+    # Whether the mask only says what is unknown, and what was not painted is restored as well.
+    mask_is_unknown: Callable[[Values], bool] = field(default=lambda values: False)
     # Whether the program looks for the mask itself; ``find_mask(pixels, values)`` then returns it,
     # bool (H, W), for the photo's pixels (H, W, 3), and raises TaskError if there is nothing.
     finds_mask: Callable[[Values], bool] = field(default=lambda values: False)

@@ -1,0 +1,134 @@
+"""Several kinds of damage at once: y = D_3(D_2(D_1(x))), in the order in which they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.composition import Composition
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss
+from gdp_desktop.tasks.colorization import Grey
+from gdp_desktop.tasks.inpainting import Masking
+from gdp_desktop.tasks.low_light import EXPOSURE_WEIGHT, linear_light
+from gdp_desktop.tasks.param import Option
+from gdp_desktop.tasks.super_resolution import Downsampling
+from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+
+HELP = """For a photo with more than one kind of damage, as an old print that is grey, scratched and
+blurred. Name them in the order in which they happened to the photo; all are undone together, so
+that none is taken for the other."""
+
+NEUTRAL_WEIGHT = 4.0
+SHRINKAGE = 2
+PLACES = ("first", "second", "third")
+CHOICES = (
+    ("none", "Nothing"),
+    ("grey", "It lost its colours"),
+    ("blur", "It was blurred"),
+    ("dark", "It got too little light"),
+    ("shrink", "It was made half as large"),
+    ("missing", "Parts of it are missing (paint them)"),
+)
+
+
+class GreyInThree(Grey):
+    """(R + G + B) / 3 in all three channels, so that other damage can follow."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).expand(-1, 3, -1, -1)
+
+    def initial(self, y: torch.Tensor) -> torch.Tensor:
+        return y.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+
+    def spectrum(self, size: object) -> None:
+        return None
+
+
+def parts_of(values: Values) -> list[str]:
+    """The kinds of damage in the order of time, or TaskError if they do not go together."""
+    parts = [values[place] for place in PLACES if values[place] != "none"]
+    if not parts:
+        raise TaskError("Nothing was chosen; say what happened to the photo first.")
+    for part in parts:
+        if parts.count(part) > 1:
+            raise TaskError(f'"{part}" was chosen twice; choose each kind of damage once.')
+    if "missing" in parts[:-1]:
+        raise TaskError('"missing" must come last, as you paint on the photo as it is now.')
+    return parts
+
+
+def pose(given: Given, values: Values) -> Problem:
+    parts = parts_of(values)
+    noise = estimate_noise(given.y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
+    makers: dict[str, Callable[[torch.Tensor], Degradation]] = {
+        "grey": lambda y: GreyInThree(),
+        "blur": lambda y: Blur(gaussian_kernel(values["radius"])),
+        "dark": lambda y: linear_light(y, {"exposure": values["exposure"], "fill": 0.3,
+                                           "neutral": 0.0}),
+        "shrink": lambda y: Downsampling(SHRINKAGE),
+        "missing": lambda y: Masking(known_in(given)),
+    }
+    y = given.y
+    if "grey" in parts:
+        y = y.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    if parts[-1] == "missing":
+        y = known_in(given) * y
+    degradation = Composition.found_in(y, [makers[part] for part in parts])
+    # Of three equal channels, each says what all say.
+    sigma = max(noise, 0.5 / 127.5) * (3**0.5 if "grey" in parts else 1)
+    levels_of_same_y = 2 if "shrink" in parts else 1
+    return Problem(
+        y=y,
+        degradation=degradation,
+        sigma_y=(sigma,) * levels_of_same_y,
+        quality=(
+            *((lambda x0: NEUTRAL_WEIGHT * color_constancy_loss(x0),) if "grey" in parts else ()),
+            *((lambda x0: EXPOSURE_WEIGHT * exposure_loss(x0, values["exposure"]),)
+              if "dark" in parts else ()),
+        ),
+        start_sigma=0.4,
+        # Colours are settled where the photo is small, and there are many that fit.
+        coarse_sigma=20.0 if "grey" in parts else 0.6,
+        zeta=1.0, solver_steps=16, coarse_steps=50 if "grey" in parts else None,
+    )
+
+
+def known_in(given: Given) -> torch.Tensor:
+    """(1, 1, H, W) in {0, 1}: what was not painted."""
+    if given.unknown is None or not bool(given.unknown.any()):
+        raise TaskError("Paint what is missing, or choose other kinds of damage.")
+    if bool(given.unknown.all()):
+        raise TaskError("The mask covers the whole photo; leave something to fill it from.")
+    return 1 - given.unknown
+
+
+def scale(values: Values) -> int:
+    return SHRINKAGE if "shrink" in [values[place] for place in PLACES] else 1
+
+
+TASK = Task(
+    id="mixed",
+    title="Several kinds of damage",
+    help=HELP,
+    pose=pose,
+    params=(
+        Option("first", "First", "grey", CHOICES, "What happened to the photo first."),
+        Option("second", "Then", "blur", CHOICES, "What happened to it then."),
+        Option("third", "At last", "none", CHOICES, "What happened to it at last."),
+        Param("radius", "Blur radius", 1.5, 0.3, 12, 0.1, "px",
+              "Standard deviation of the blur, if there is one."),
+        Param("exposure", "Exposure", 0.45, 0.1, 0.8, 0.01, "",
+              "How bright the result is on the whole, if the photo got too little light."),
+        Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
+              "How noisy the photo is; with noise it is matched less strictly.", auto=0),
+    ),
+    default_steps=20,
+    scale=scale,
+    mask_is_unknown=lambda values: "missing" in [values[place] for place in PLACES],
+    order=70,
+)

@@ -1,0 +1,82 @@
+"""What a mask means to tasks that need more of the photo than what is painted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gdp_desktop.diffusion.prior import GaussianPrior
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration import restore as engine
+from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.priors import LoadedPrior
+
+SIZE = Size(400, 24)
+
+
+@pytest.fixture(autouse=True)
+def _exact_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = LoadedPrior(GaussianPrior(0.0, 0.3, stride=4, window=512), "exact", "", "cpu")
+    monkeypatch.setattr(engine, "load_prior", lambda name, device: loaded)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(40, 210, (6, 100, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.jpg", quality=12)
+    return tmp_path / "photo.jpg"
+
+
+def dab(left: int) -> Mask:
+    mask = Mask.empty(SIZE)
+    mask.pixels[8:16, left : left + 8] = 255
+    return mask
+
+
+Restored = Callable[..., Finished]
+
+
+@pytest.fixture
+def restored(photo: Path) -> Restored:
+    def run(task: str, mask: Mask | None, **params: str) -> Finished:
+        recipe = Recipe(task, params, steps=2, device="cpu")
+        *_, last = engine.restore(Job(photo, recipe, mask), CancelToken())
+        assert isinstance(last, Finished)
+        return last
+
+    return run
+
+
+def test_under_a_mask_a_jpeg_is_read_by_its_own_blocks(restored: Restored, photo: Path) -> None:
+    """The region of this mask begins between two blocks; the result is that of the whole photo."""
+    mask, before = dab(365), load_photo(photo).pixels
+    part, whole = restored("jpeg", mask), restored("jpeg", None)
+    painted = mask.pixels > 0
+    assert np.array_equal(part.photo.pixels[~painted], before[~painted])
+    assert np.array_equal(part.photo.pixels[painted], whole.photo.pixels[painted])
+    assert not np.array_equal(part.photo.pixels[painted], before[painted])
+    assert part.report.degradation == whole.report.degradation
+
+
+def test_where_parts_are_missing_all_of_the_photo_is_restored(
+    restored: Restored, photo: Path
+) -> None:
+    mask, before = dab(20), load_photo(photo).pixels
+    finished = restored("mixed", mask, first="grey", second="missing")
+    changed = (finished.photo.pixels != before).any(axis=2)
+    assert changed[:, 300:].mean() > 0.5  # far from the paint as well
+    assert finished.report.degradation["missing_share"] == pytest.approx(64 / 9600, abs=1e-3)
+
+
+def test_without_missing_parts_a_mask_is_a_limit(restored: Restored, photo: Path) -> None:
+    mask, before = dab(20), load_photo(photo).pixels
+    finished = restored("mixed", mask, first="grey", second="none")
+    kept = mask.pixels == 0
+    assert np.array_equal(finished.photo.pixels[kept], before[kept])

@@ -1,0 +1,79 @@
+"""Damage of several kinds: what can be said together, and what is refused."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.task import Given, Problem, TaskError
+
+TASK = task_named("mixed")
+SIDE = 64
+
+
+def picture() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 6, 6, generator=generator)
+    return F.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear") * 1.4 - 0.7
+
+
+def painted() -> torch.Tensor:
+    unknown = torch.zeros(1, 1, SIDE, SIDE)
+    unknown[..., 20:26, 10:50] = 1
+    return unknown
+
+
+def posed(*parts: str, unknown: torch.Tensor | None = None, **values: float) -> Problem:
+    chosen = dict(zip(("first", "second", "third"), (*parts, "none", "none", "none"), strict=False))
+    with torch.no_grad():
+        return TASK.pose(Given(picture(), unknown), TASK.values(chosen | values))
+
+
+KINDS = ("grey", "blur", "dark", "shrink")
+POSSIBLE = [
+    *((kind,) for kind in KINDS), *permutations(KINDS, 2), ("grey", "blur", "missing"),
+    ("missing",), ("grey", "missing"), ("dark", "grey", "missing"), ("none", "grey", "none"),
+]
+
+
+@pytest.mark.parametrize("parts", POSSIBLE, ids="+".join)
+def test_every_order_can_be_posed(parts: tuple[str, ...]) -> None:
+    problem = posed(*parts, unknown=painted() if "missing" in parts else None)
+    with torch.no_grad():
+        start = problem.degradation.initial(problem.y)
+        again = problem.degradation(start)
+    scale = 2 if "shrink" in parts else 1
+    assert start.shape == (1, 3, scale * SIDE, scale * SIDE) and again.shape == problem.y.shape
+    assert float(start.abs().max()) <= 1 and bool(torch.isfinite(again).all())
+    assert float((again - problem.y).square().mean().sqrt()) < 0.06
+    values = dict(zip(("first", "second", "third"), parts, strict=False))
+    assert TASK.scale(TASK.values({"second": "none"} | values)) == scale
+
+
+@pytest.mark.parametrize(("parts", "unknown"), [
+    (("none",), None), (("grey", "grey"), None), (("missing", "blur"), painted()),
+    (("grey", "missing"), None), (("grey", "missing"), torch.zeros(1, 1, SIDE, SIDE)),
+    (("grey", "missing"), torch.ones(1, 1, SIDE, SIDE)),
+], ids=str)
+def test_what_does_not_go_together_is_refused(
+    parts: tuple[str, ...], unknown: torch.Tensor | None
+) -> None:
+    with pytest.raises(TaskError) as raised:
+        posed(*parts, unknown=unknown)
+    text = str(raised.value)
+    assert text.endswith(".") and text.count(".") == 1 and "\n" not in text
+
+
+def test_what_lies_under_the_paint_has_no_part_in_it() -> None:
+    one = posed("grey", "missing", unknown=painted())
+    start = one.degradation.initial(one.y)
+    vandalised = torch.where(painted() > 0, torch.ones(()), picture())
+    with torch.no_grad():
+        values = TASK.values({"first": "grey", "second": "missing"})
+        other = TASK.pose(Given(vandalised, painted()), values)
+    assert torch.equal(one.y, other.y)
+    assert torch.equal(other.degradation.initial(other.y), start)
