@@ -108,8 +108,11 @@ class Guidance:
         neither pointwise nor a block mean, or the blocks do not lie in each other."""
         blocks: list[Block] = []
         for term, measurement in zip(linearised, self.measurements, strict=True):
-            if isinstance(measurement.degradation, BlockMean):
-                blocks.append((measurement.degradation.factor, self.scale * term.precision))
+            degradation = measurement.degradation
+            # One with a forward of its own, as bicubic shrinking, shrinks by other means.
+            own = type(degradation).forward is not BlockMean.forward
+            if isinstance(degradation, BlockMean) and not own:
+                blocks.append((degradation.factor, self.scale * term.precision))
             elif not term.pointwise:
                 return None
         blocks.sort(key=lambda block: block[0])

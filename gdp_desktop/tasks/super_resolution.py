@@ -60,6 +60,10 @@ class BicubicDownsampling(Downsampling):
     def spectrum(self, size: Size) -> Spectrum | None:
         return None
 
+    @property
+    def reach(self) -> int:  # type: ignore[override]
+        return 2 * len(self.profile)  # there and back again, as in Blur
+
 
 def keys_cubic(offsets: torch.Tensor, a: float = -0.5) -> torch.Tensor:
     """The cubic convolution kernel (Keys 1981, eq. 4 with its free parameter a) at ``offsets``."""

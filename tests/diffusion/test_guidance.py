@@ -26,6 +26,7 @@ from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
+from gdp_desktop.tasks.super_resolution import BicubicDownsampling
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -68,6 +69,7 @@ DEGRADATIONS = {
     "mask": Masking((picture(6, 8, 1)[:, :1] > 0).double()),
     "gains": Gains(picture(6, 8, 2) * 5),
     "block mean": BlockMean(2),
+    "bicubic": BicubicDownsampling(2),
     "grey": Grey(),
     "blur": Blur(gaussian_kernel(0.8)),
     "wide blur": Blur(gaussian_kernel(3.0)),
