@@ -10,7 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, linearised
+from gdp_desktop.diffusion.linear import (
+    Linear,
+    conjugate_gradients,
+    linearised,
+    pointwise_slope,
+)
 from gdp_desktop.diffusion.quality import QualityTerm
 
 # Below half a grey level a photo says nothing: quantisation alone is ±0.5 of 255.
@@ -167,7 +172,11 @@ class _Linearised:
 
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     degradation = measurement.degradation
-    predicted, forward, adjoint = linearised(degradation, x0)
+    if degradation.pointwise and measurement.y.shape == x0.shape:
+        predicted, slope = pointwise_slope(degradation, x0)
+        forward = adjoint = slope.mul
+    else:
+        predicted, forward, adjoint = linearised(degradation, x0)
     return _Linearised(
         measurement.y - predicted, forward, adjoint, measurement.precision, degradation.pointwise
     )

@@ -32,6 +32,15 @@ def linearised(
     return predicted.detach(), forward, adjoint
 
 
+def pointwise_slope(function: Linear, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """f(x) and f'(x) of an f whose every value depends on the same value of x alone."""
+    with torch.enable_grad():
+        variable = x.detach().requires_grad_(True)
+        predicted = function(variable)
+        slope = torch.autograd.grad(predicted.sum(), variable)[0]
+    return predicted.detach(), slope
+
+
 def _gradient(
     of: torch.Tensor, to: torch.Tensor, weight: torch.Tensor, create_graph: bool = False
 ) -> torch.Tensor:

@@ -100,9 +100,9 @@ class CoarseToFine:
     def total_windows(self) -> int:
         """Network evaluations of the whole job."""
         return sum(
-            len(self.schedule_for(level)) * len(self.tiler.windows(level.size))
+            len(self.schedule_for(level, sigma)) * len(self.tiler.windows(level.size))
             for level in self.levels
-            if self.start_sigma(level) > SMALLEST_SIGMA
+            if (sigma := self.start_sigma(level)) > SMALLEST_SIGMA
         )
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
@@ -112,8 +112,9 @@ class CoarseToFine:
         for level in reversed(self.levels):
             if level is not self.levels[-1]:
                 level.degradation.adopt(self.levels[level.number + 1].degradation)
-            if self.start_sigma(level) > SMALLEST_SIGMA:
-                coarse = yield from self._sample(level, coarse, seed, window_done)
+            sigma = self.start_sigma(level)
+            if sigma > SMALLEST_SIGMA:
+                coarse = yield from self._sample(level, sigma, coarse, seed, window_done)
             elif coarse is not None or level.number == 0:  # nothing to remove at this level
                 coarse = self._start(level, coarse)
         if coarse is None:
@@ -130,15 +131,20 @@ class CoarseToFine:
         return level.sigma_y * float(gain[:: max(1, len(gain) // 100_000)].quantile(
             OWN_NOISE_SHARE))
 
-    def schedule_for(self, level: Level) -> Schedule:
+    def schedule_for(self, level: Level, start_sigma: float) -> Schedule:
         schedule = self.prior.schedule
-        return schedule.quadratic(level.steps, schedule.step_at(self.start_sigma(level)))
+        return schedule.quadratic(level.steps, schedule.step_at(start_sigma))
 
     def _sample(
-        self, level: Level, coarse: torch.Tensor | None, seed: int, window_done: WindowDone
+        self,
+        level: Level,
+        start_sigma: float,
+        coarse: torch.Tensor | None,
+        seed: int,
+        window_done: WindowDone,
     ) -> Generator[Estimate, None, torch.Tensor]:
         """Walks the level's schedule down in place, from x_T to x0, which it returns."""
-        schedule, height = self.schedule_for(level), level.size.height
+        schedule, height = self.schedule_for(level, start_sigma), level.size.height
         prior = TiledPrior(
             self.prior.respaced(schedule), self.tiler, self.window_batch, window_done
         )

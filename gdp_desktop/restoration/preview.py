@@ -23,7 +23,7 @@ class PreviewPainter:
         self._zoom = scale * min(1.0, PREVIEW_SIDE / longest)
         peak = np.float32(np.iinfo(photo.pixels.dtype).max)
         self._base = _reduced(photo.pixels, self._zoom) / peak
-        self._picture = self._base.copy()
+        self._picture = np.rint(self._base.clip(0, 1) * 255).astype(np.uint8)
         self._share = None
         if mask is not None:
             share = _reduced(mask.pixels, self._zoom).astype(np.float32)
@@ -44,8 +44,9 @@ class PreviewPainter:
             estimate = _fitted(x0, last - first, right - left)
             place = (slice(first, last), slice(left, right))
             share = 1.0 if self._share is None else self._share[place]
-            self._picture[place] = share * estimate + (1 - share) * self._base[place]
-        return np.rint(self._picture.clip(0, 1) * 255).astype(np.uint8)
+            blended = share * estimate + (1 - share) * self._base[place]
+            self._picture[place] = np.rint(blended.clip(0, 1) * 255)
+        return self._picture.copy()
 
     def _row(self, share: float) -> int:
         """The row of the picture at this share of the region's height."""

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.light_factor import LightFactor
+from gdp_desktop.diffusion.linear import pointwise_slope
 from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
@@ -31,7 +32,7 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
-EXPOSED_PIXELS = 250_000
+EXPOSED_PIXELS = 20_000
 LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
 FIT_DAMPING = 0.25
 
@@ -68,14 +69,13 @@ class LowLight(Degradation):
 
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         # The slope of the inverse curve; averaged over blocks, or the noise would steer it.
-        block = 8
-        with torch.enable_grad():
-            smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
-            # The curve is steepest at black: its slope at the darker half of the noise counts.
-            smooth = (smooth - 2 / 127.5).clamp(min=-1).detach().requires_grad_(True)
-            slope = torch.autograd.grad(self.initial(smooth).sum(), smooth)[0]
-        slope = F.avg_pool2d(slope.mean(dim=1, keepdim=True), block, ceil_mode=True,
-                             count_include_pad=False)
+        block, hop = 8, 2
+        smooth = F.avg_pool2d(y, 5, stride=hop, padding=2, count_include_pad=False)
+        # The curve is steepest at black: its slope at the darker half of the noise counts.
+        smooth = (smooth - 2 / 127.5).clamp(min=-1)
+        few = self._with(self.light[..., ::hop, ::hop], self.haze)
+        slope = pointwise_slope(few.initial, smooth)[1].mean(dim=1, keepdim=True)
+        slope = F.avg_pool2d(slope, block // hop, ceil_mode=True, count_include_pad=False)
         return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
 
     def rows(self, rows: Rows, height: int) -> LowLight:
@@ -104,12 +104,13 @@ class LowLight(Degradation):
         every n-th pixel tells its mean."""
         hop = max(1, math.isqrt(y[0, 0].numel() // EXPOSED_PIXELS))
         y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
+        measured = few._measured_light(y) / few.light
         balance = self.log_factor - self.log_factor.mean()
         low, high = LOG_FACTOR_RANGE
         for _ in range(20):
             middle = (low + high) / 2
             self.log_factor.copy_(balance + middle)
-            if float(unit(few.initial(y)).mean()) > self.exposure:
+            if float(encode(roll_off(measured / self.log_factor.exp())).mean()) > self.exposure:
                 low = middle
             else:
                 high = middle
