@@ -12,10 +12,13 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gdp_desktop.diffusion.jpeg import Jpeg, shrunk_by, turned, turned_back
+from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.jpeg_file import read_components, read_compression, standard_tables
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.methods.adaptive import CoarseToFine
+from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
 
@@ -172,3 +175,16 @@ def test_small_colours_are_found_below_the_large_ones(saved: Callable[..., Path]
     encoded = as_tensor(lively(Size(37, 29)))
     truth = torch.einsum("j,njhw->nhw", degradation.to_ycbcr[1], encoded)[:, None]
     assert float((plane - shrunk_by(truth, (2, 2))).abs().mean()) < 3 / 127.5
+
+
+@pytest.mark.parametrize("quality", [10, 40, 80])
+def test_the_result_would_be_saved_as_the_same_file(
+    quality: int, saved: Callable[..., Path]
+) -> None:
+    """Its coefficients round to those of the file, with few exceptions and none far off."""
+    problem = posed(saved(lively(Size(96, 64)), quality=quality))
+    given = Assignment(problem, GaussianPrior(0.0, 0.4, window=128), Size(96, 64), 4)
+    with torch.no_grad():
+        *_, last = CoarseToFine(given).solve(torch.Generator().manual_seed(0), lambda: None)
+    beyond = jpeg_of(problem).beyond_rounding(last.x0, problem.y)
+    assert float((beyond == 0).float().mean()) > 0.97 and float(beyond.quantile(0.999)) < 0.6
