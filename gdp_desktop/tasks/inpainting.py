@@ -90,15 +90,28 @@ def pose(given: Given, values: Values) -> Problem:
     known = 1 - given.unknown
     if not bool(known.any()):
         raise TaskError("The mask covers the whole photo; leave something to fill it from.")
+    texture = suiting_texture(known) if values["texture"] == AUTO else values["texture"]
     return Problem(
         y=known * given.y, degradation=Masking(known), sigma_y=(0.0,),
-        start_sigma=values["freedom"], coarse_sigma=4 * values["freedom"],
+        # What is to have detail of its own must be able to leave the smooth continuation.
+        start_sigma=values["freedom"], coarse_sigma=(4 if texture else 1) * values["freedom"],
         # All fresh noise gives the likeliest filling, which is smooth; keeping some of it gives
         # one filling of many, with the grain of its surroundings.
-        zeta=1 - values["texture"],
+        zeta=1 - texture,
         solver_steps=3,
         published=published.INPAINTING,
     )
+
+
+# Pixels from the rim to the middle of a hole up to which its surroundings say all there is.
+NARROW = 2
+AUTO = -1.0
+
+
+def suiting_texture(known: torch.Tensor) -> float:
+    """Specks and hairlines are filled faithfully; a wide hole without grain would show."""
+    inner = F.max_pool2d(known, 2 * NARROW + 1, stride=1, padding=NARROW)
+    return 0.0 if bool((inner > 0).all()) else 0.7
 
 
 TASK = Task(
@@ -115,8 +128,9 @@ TASK = Task(
            "those under the paint are replaced."),
         Param("freedom", "Freedom", 0.6, 0.1, 5, 0.05, "",
               "How far the filling may go from a smooth continuation of the surroundings."),
-        Param("texture", "Texture", 0.7, 0, 1, 0.05, "",
-              "0 fills smoothly and safely, higher values with more grain and detail."),
+        Param("texture", "Texture", AUTO, 0, 1, 0.05, "",
+              "0 fills smoothly and safely, higher values with more grain and detail. Auto takes 0 "
+              "for specks and hairlines and 0.7 for wider holes.", auto=AUTO),
     ),
     default_steps=20,
     needs_mask=True,

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.dead_pixels import dead_pixels
+from gdp_desktop.tasks.inpainting import suiting_texture
 from gdp_desktop.tasks.param import TaskError
 
 DEPTHS = pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -53,3 +55,10 @@ def test_an_even_photo_has_none_and_that_is_said(value: int) -> None:
             task.find_mask(pixels, values)
         assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
     assert task.must_be_painted(task.values({}))
+
+
+@pytest.mark.parametrize(("width", "texture"), [(1, 0.0), (4, 0.0), (6, 0.7)])
+def test_only_wide_holes_get_texture(width: int, texture: float) -> None:
+    known = torch.ones(1, 1, 32, 32)
+    known[..., 10 : 10 + width] = 0
+    assert suiting_texture(known) == texture
