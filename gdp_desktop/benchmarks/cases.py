@@ -17,10 +17,6 @@ from gdp_desktop.benchmarks.photos import as_tensor
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem
 
-# What the task Denoise is told for a JPEG of quality 20 (of 255): chosen by `bench tuning`, on
-# training photos.
-JPEG_SIGMA = 15.0
-
 Answer = Callable[[], np.ndarray]
 
 
@@ -109,7 +105,7 @@ def denoising(clean: np.ndarray, generator: np.random.Generator) -> Damaged:
 
 def compressed(clean: np.ndarray, generator: np.random.Generator) -> Damaged:
     y = damage.jpeg(clean)
-    return Damaged(y, posed("denoise", y, {"sigma": JPEG_SIGMA}), {
+    return Damaged(y, posed("jpeg", y, {"quality": damage.JPEG_QUALITY}), {
         "input": lambda: y,
         "nlm": lambda: baselines.non_local_means(y, *baselines.JPEG_NLM_STRENGTH),
     }, told=False)
@@ -161,8 +157,8 @@ CASES = {
         ("input", "nlm"),
     ),
     "jpeg-20": Case(
-        "denoise", f"JPEG of quality {damage.JPEG_QUALITY}, colours halved; taken for noise of σ "
-        f"= {JPEG_SIGMA:g} of 255", compressed, ("input", "nlm"),
+        "jpeg", f"JPEG of quality {damage.JPEG_QUALITY}, colours halved; the quality is told",
+        compressed, ("input", "nlm"),
     ),
     "low-light": Case(
         "low-light", "a tenth of the light with photon and read noise, 8 bits; default settings, "

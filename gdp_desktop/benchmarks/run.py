@@ -71,7 +71,8 @@ def header_of(
 ) -> dict[str, str]:
     """What a reader needs to know of the figures: no dates, and no paths of a machine."""
     machines = sorted({row["machine"] for row in rows})
-    header = {"prior": f"{plan.prior_name}, sha256 {plan.prior_sha256}", **plan.settings}
+    known = f"{plan.prior_name}, sha256 {plan.prior_sha256}" if plan.prior_sha256 else "none"
+    header = {"prior": known, **plan.settings}
     header["device"] = "; ".join(machines)
     header["libraries"] = ", ".join([f"Python {platform.python_version()}", *versions()])
     header |= plan.notes

@@ -13,14 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from gdp_desktop.benchmarks import baselines, damage, markdown
-from gdp_desktop.benchmarks.cases import CASES, posed
 from gdp_desktop.benchmarks.denoising import SIGMAS
 from gdp_desktop.benchmarks.metrics import psnr
 from gdp_desktop.benchmarks.photos import fingerprint, generator_for, middle_crop
 from gdp_desktop.benchmarks.plan import Cell, Figures, Plan, Request, Row
-from gdp_desktop.benchmarks.restoration import Way, solved
-from gdp_desktop.restoration.priors import LoadedPrior, load_prior
-from gdp_desktop.tasks import task_named
 from gdp_desktop.training.crops import split_photos
 
 PHOTOS = 8
@@ -30,7 +26,6 @@ JPEG_NLM_STRENGTHS = tuple(product((1, 2, 3, 4, 6), (2, 4, 6, 8)))
 # Noise over signal, and its power of the frequency.
 WIENER = tuple(product((1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0), (0, 1, 2)))
 ITERATIONS = (5, 10, 20, 40, 80, 160)
-JPEG_SIGMAS = (2, 4, 6, 8, 10, 12, 15, 20, 25)
 
 # A method with one setting, from what is damaged and the seed's random numbers to a result.
 Damage = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -41,8 +36,7 @@ def plan(request: Request) -> Plan:
     photos = split_photos(request.photos).train
     count = request.count or PHOTOS
     spread = [photos[k * len(photos) // count] for k in range(min(count, len(photos)))]
-    loaded = load_prior(request.prior, request.device)
-    trials = list(trials_of(loaded, request.seed))
+    trials = list(trials_of())
     return Plan(
         key=("photo", "method", "level", "setting"),
         figures=("psnr",),
@@ -50,7 +44,6 @@ def plan(request: Request) -> Plan:
             Cell(
                 (path.name, method, level, setting),
                 partial(measured, path, request, level, spoil, answer),
-                uses_prior=method == "prior",
             )
             for path in spread for method, level, setting, spoil, answer in trials
         ],
@@ -59,9 +52,9 @@ def plan(request: Request) -> Plan:
             "crop": f"middle {request.crop}×{request.crop}",
             "seed": str(request.seed),
         },
-        prior_name=loaded.name,
-        prior_sha256=loaded.sha256,
-        device=loaded.device,
+        prior_name="none",
+        prior_sha256="",
+        device="cpu",
         summary=summary,
         notes={
             "method nlm": "level: σ of 255, or the case; setting: h and hColor, as multiples of σ "
@@ -69,14 +62,11 @@ def plan(request: Request) -> Plan:
             "method wiener": "setting: noise over signal at the highest frequency, and the power "
                              "of the frequency it falls with",
             "method richardson-lucy": "setting: iterations",
-            "method prior": "setting: σ of 255 that the task Denoise is told",
         },
     )
 
 
-def trials_of(
-    loaded: LoadedPrior, seed: int
-) -> Iterator[tuple[str, str, str, Damage, Answer]]:
+def trials_of() -> Iterator[tuple[str, str, str, Damage, Answer]]:
     """Method, level, setting, the damage and the answer."""
     for sigma in SIGMAS:
         spoil = partial(_with_noise, sigma)
@@ -98,8 +88,6 @@ def trials_of(
         for count in ITERATIONS:
             answer = partial(baselines.richardson_lucy, kernel=kernel.numpy(), iterations=count)
             yield "richardson-lucy", case, str(count), spoil, answer
-    for sigma in JPEG_SIGMAS:
-        yield "prior", "jpeg-20", str(sigma), _as_jpeg, partial(_denoised, loaded, seed, sigma)
 
 
 def measured(
@@ -120,12 +108,6 @@ def _with_blur(case: str, clean: np.ndarray, generator: np.random.Generator) -> 
 
 def _as_jpeg(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return damage.jpeg(clean)
-
-
-def _denoised(loaded: LoadedPrior, seed: int, sigma: float, y: np.ndarray) -> np.ndarray:
-    task = task_named(CASES["jpeg-20"].task)
-    problem = posed(task.id, y, {"sigma": sigma})
-    return solved(problem, task, Way(task.default_method, None), y.shape, loaded, seed)[0]
 
 
 def summary(rows: Sequence[Row]) -> str:

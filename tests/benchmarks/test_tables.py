@@ -23,7 +23,7 @@ every_benchmark = pytest.mark.parametrize("what", BENCHMARKS)
 @pytest.fixture(autouse=True)
 def _few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "SIGMAS", (25,))
-    for name in ("NLM_STRENGTHS", "JPEG_NLM_STRENGTHS", "WIENER", "ITERATIONS", "JPEG_SIGMAS"):
+    for name in ("NLM_STRENGTHS", "JPEG_NLM_STRENGTHS", "WIENER", "ITERATIONS"):
         monkeypatch.setattr(tuning, name, getattr(tuning, name)[:2])
 
 
