@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from gdp_desktop.methods import METHODS
 from gdp_desktop.priors.importing import import_prior
 from gdp_desktop.priors.shelf import list_priors
+from gdp_desktop.restoration.estimate import price
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.main_window import MainWindow
@@ -44,7 +45,7 @@ def run(files: list[Path]) -> int:
     app = QApplication(sys.argv[:1])
     apply_theme(app)
     shelf = PriorShelf(list_priors, import_prior)
-    program = Program(restore, Repertoire(TASKS, METHODS, shelf))
+    program = Program(restore, Repertoire(TASKS, METHODS, shelf), price)
     sys.excepthook = program.mishaps.report
     # Python hears Ctrl-C only when Qt lets it run.
     heartbeat = QTimer(app, interval=HEARTBEAT)

@@ -92,6 +92,10 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--method-param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="method_params", help="a parameter of the method; may be given several times")
     _add_device(parser)
+    add("--memory-limit", type=_above_zero, metavar="GIB", help="refuse photos that would take "
+        "more main memory, before any work on them (default: what is free)")
+    add("--estimate", action="store_true",
+        help="restore nothing; tell how long each photo will take, and how much memory")
     add("--json", action="store_true", help="one JSON object per photo on standard output")
 
 
@@ -134,7 +138,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--photos", type=Path, required=True, metavar="DIR", help="folder of photos, searched "
         "to the bottom")
-    add("--minutes", type=_minutes, required=True, metavar="N", help="how long to train")
+    add("--minutes", type=_above_zero, required=True, metavar="N", help="how long to train")
     add("--out", type=Path, required=True, metavar="NAME.safetensors", help="where to save it")
     add("--from", type=Path, dest="start_from", metavar="FILE", help="a prior to go on from")
     add("--overwrite", action="store_true", help="start anew, even where a prior or a stopped "
@@ -226,14 +230,14 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _minutes(text: str) -> float:
+def _above_zero(text: str) -> float:
     try:
-        minutes = float(text)
+        number = float(text)
     except ValueError:
-        minutes = math.nan
-    if not (math.isfinite(minutes) and minutes > 0):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
-    return minutes
+    return number
 
 
 def _at_least_one(text: str) -> int:

@@ -14,6 +14,7 @@ from types import FrameType, MappingProxyType
 
 import torch
 
+from gdp_desktop.commands.costs import tell_costs
 from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
 from gdp_desktop.commands.inputs import (
     Input,
@@ -51,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     except (PhotoError, TaskError, CheckpointError) as error:
         raise BadUsage(one_line(error)) from error
     inputs = inputs_from(options)
+    if options.estimate:
+        return tell_costs(inputs, request, options.json)
     photos = [path for found in inputs for path in (found.path, *found.others) if not found.error]
     folder = output_folder(options.output) if options.output and photos else None
     protected = [*photos, options.mask] if options.mask else photos
@@ -97,6 +100,7 @@ class Request:
     blank: Report = field(repr=False)
     # Which of several results of the same photo, from 1.
     sample: int = 1
+    memory_limit: int | None = None
 
     def sampled(self, sample: int) -> Request:
         """The same with the seed of another sample."""
@@ -134,7 +138,8 @@ def request_from(options: argparse.Namespace) -> Request:
         input="", output=None, status="failed", task=task.id, method=method.id, prior=loaded.name,
         prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
     )
-    return Request(recipe, mask, options.overwrite, blank)
+    limit = None if options.memory_limit is None else round(options.memory_limit * 2**30)
+    return Request(recipe, mask, options.overwrite, blank, memory_limit=limit)
 
 
 def usable_mask(path: Path) -> Mask:
@@ -155,6 +160,7 @@ def restored(
         job = Job(
             source, request.recipe, request.mask, given.others,
             output=targets.claim(source, request.sample), overwrite=request.overwrite,
+            memory_limit=request.memory_limit,
         )
         return _finished(job, cancel, label)
     except (Cancelled, KeyboardInterrupt):

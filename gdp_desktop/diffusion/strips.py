@@ -12,7 +12,8 @@ import torch
 # Strips begin at multiples of this many rows: block means and the blocks that noise is read from
 # are not cut.
 ALIGNMENT = 16
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 256
+THIN_ROWS = 128
 # Rows on either side that whatever is local may look at.
 MARGIN = 16
 NOISE_ROWS = 64
@@ -43,6 +44,15 @@ class Rows(NamedTuple):
 def in_strips(height: int, at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
     for top in range(0, height, at_once):
         yield Rows(top, min(height, top + at_once))
+
+
+def in_thin_strips(
+    strips: Iterable[tuple[int, torch.Tensor]],
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """(top, rows) strips cut into thinner ones, for work that takes many times their memory."""
+    for top, piece in strips:
+        for rows in in_strips(piece.shape[-2], THIN_ROWS):
+            yield top + rows.top, piece[..., rows.top : rows.bottom, :]
 
 
 def with_margins(

@@ -18,6 +18,7 @@ from gdp_desktop.diffusion.strips import (
     NoiseField,
     Rows,
     in_strips,
+    in_thin_strips,
     with_margins,
 )
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
@@ -98,12 +99,20 @@ class CoarseToFine:
 
     @property
     def total_windows(self) -> int:
-        """Network evaluations of the whole job."""
+        return sum(steps * len(self.tiler.windows(size)) for steps, size in self._evaluations())
+
+    @property
+    def total_pixels(self) -> int:
         return sum(
-            len(self.schedule_for(level, sigma)) * len(self.tiler.windows(level.size))
-            for level in self.levels
-            if (sigma := self.start_sigma(level)) > SMALLEST_SIGMA
+            steps * sum(window.width * window.height for window in self.tiler.windows(size))
+            for steps, size in self._evaluations()
         )
+
+    def _evaluations(self) -> Iterator[tuple[int, Size]]:
+        """How often the prior is asked at which size; nothing where there is nothing to remove."""
+        for level in self.levels:
+            if (sigma := self.start_sigma(level)) > SMALLEST_SIGMA:
+                yield len(self.schedule_for(level, sigma)), level.size
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
         """Yields the estimate of every strip at every step; the last one ``is_result``, whole."""
@@ -132,8 +141,12 @@ class CoarseToFine:
             OWN_NOISE_SHARE))
 
     def schedule_for(self, level: Level, start_sigma: float) -> Schedule:
-        schedule = self.prior.schedule
-        return schedule.quadratic(level.steps, schedule.step_at(start_sigma))
+        schedule, n = self.prior.schedule, level.steps
+        start = schedule.step_at(start_sigma)
+        if level.start_sigma is not None:
+            return schedule.quadratic(n, start)
+        # What the photo itself brings is gone before the noise of the very last timestep.
+        return schedule.keep([round(start * (k / n) ** 2) for k in range(1, n + 1)])
 
     def _sample(
         self,
@@ -173,7 +186,8 @@ class CoarseToFine:
         self._add_noise(x_t, own, schedule, NoiseField(seed, level.number, last + 1))
         for i in range(last, -1, -1):
             fresh = NoiseField(seed, level.number, i)
-            answers = ((strip.top, strip.x0) for strip in prior.strips(x_t, i))
+            strips = ((strip.top, strip.x0) for strip in prior.strips(x_t, i))
+            answers = in_thin_strips(strips) if reach == 0 else strips
             for inner, outer, answer in with_margins(answers, height, reach):
                 guided = guidance(outer)(answer, prior.x0_std(i))
                 x0 = guided[..., inner.inside(outer), :]
@@ -227,14 +241,14 @@ def noise_gain(level: Level) -> torch.Tensor:
     height = y.shape[-2]
     if not degradation.local or height <= ROWS_AT_ONCE:
         return degradation.noise_gain(y)
-    pieces = []
+    gain = y.new_empty(1, 1, *y.shape[-2:])
     for inner in in_strips(height):
         rows = inner.padded(MARGIN, height)
-        gain = degradation.rows(rows, height).noise_gain(rows.of(y, height))
-        if gain.shape[-2] == 1:
-            return gain
-        pieces.append(gain[..., inner.inside(rows), :])
-    return torch.cat(pieces, dim=-2)
+        part = degradation.rows(rows, height).noise_gain(rows.of(y, height))
+        if part.shape[-2] == 1:
+            return part
+        inner.of(gain, height).copy_(part[..., inner.inside(rows), :])
+    return gain
 
 
 def _news(own: torch.Tensor, schedule: Schedule) -> torch.Tensor:

@@ -54,6 +54,11 @@ class Solver(Protocol):
         """Network evaluations of the whole job, counted in windows."""
         ...
 
+    @property
+    def total_pixels(self) -> int:
+        """The pixels of all these windows; small photos and coarse levels have smaller ones."""
+        ...
+
     def solve(
         self, generator: torch.Generator, window_done: WindowDone
     ) -> Iterator[Estimate]:

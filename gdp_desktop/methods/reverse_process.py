@@ -46,6 +46,11 @@ class ReverseProcess(ABC):
     def total_windows(self) -> int:
         return len(self.schedule) * len(self.tiler.windows(self.given.size))
 
+    @property
+    def total_pixels(self) -> int:
+        side, size = self.tiler.window, self.given.size
+        return self.total_windows * min(side, size.width) * min(side, size.height)
+
     def tiled_prior(self, window_done: WindowDone) -> TiledPrior:
         return TiledPrior(
             self.given.prior.respaced(self.schedule), self.tiler, self.given.window_batch,

@@ -43,6 +43,7 @@ class Job:
     ``mask`` must not change after it was handed over (give a copy).  ``others`` are further photos
     of the same scene for the tasks that take them.  With ``output`` the result is
     saved there (a folder that exists); without, it is only in the Finished event.
+    ``memory_limit`` in bytes, None for what the machine has free; it changes no byte of the result.
     """
 
     source: Path
@@ -51,6 +52,7 @@ class Job:
     others: tuple[Path, ...] = ()
     output: Path | None = None
     overwrite: bool = False
+    memory_limit: int | None = None
 
 
 class Cancelled(Exception):

@@ -20,7 +20,7 @@ from gdp_desktop.image.metadata import light_gathered
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.adaptive import level_count
-from gdp_desktop.methods.method import Assignment, Estimate, Method
+from gdp_desktop.methods.method import Assignment, Estimate, Method, Solver
 from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.job import (
     CancelToken,
@@ -32,9 +32,10 @@ from gdp_desktop.restoration.job import (
     Report,
     Started,
 )
+from gdp_desktop.restoration.memory import fitting_batch, needed_bytes, refuse_too_large
 from gdp_desktop.restoration.pixels import as_tensor, composed, consistency, is_finite
 from gdp_desktop.restoration.preview import PreviewPainter
-from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.tasks import Task, TaskError, task_named
 from gdp_desktop.tasks.task import Given, Problem, Values
 
@@ -57,6 +58,76 @@ def restore(
     or CheckpointError with one sentence for the user; nothing is written then.
     """
     started = time.monotonic()
+    ready = prepare(job, cancel, window_batch)
+    task, photo, loaded, problem = ready.task, ready.photo, ready.loaded, ready.problem
+    scale, limit, region = ready.scale, ready.limit, ready.region
+    clock = _Clock(ready.solver.total_windows, cancel, on_window)
+    yield Started(clock.total)
+
+    painter = PreviewPainter(photo, limit, region, scale)
+    generator = torch.Generator().manual_seed(job.recipe.seed)
+    estimate: Estimate | None = None
+    for estimate in ready.solver.solve(generator, clock.window_done):
+        cancel.raise_if_cancelled()
+        yield clock.progress()
+        picture = painter.paint(estimate.x0, estimate.level, estimate.top)
+        yield Preview(picture, clock.done, clock.total)
+    if estimate is None or not is_finite(estimate.x0):
+        raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
+
+    result = composed(photo, estimate.x0, limit, region, scale)
+    output = _target(job)
+    found = by_products(problem, estimate.x0, region, scale)
+    notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
+    beside, unsaved = saved_beside(output, found, job.overwrite)
+    report = Report(
+        input=str(job.source),
+        output=str(output) if output else None,
+        status="done",
+        task=task.id,
+        method=ready.method.id,
+        prior=loaded.name,
+        prior_sha256=loaded.sha256,
+        device=loaded.device,
+        steps=ready.steps,
+        evaluations=clock.done,
+        seconds=round(time.monotonic() - started, 2),
+        seed=job.recipe.seed,
+        consistency=round(consistency(problem, estimate.x0), 3),
+        degradation=problem.degradation.estimate(),
+        notes=loaded.notes + ready.missing + photo.notes + problem.notes + notes + unsaved,
+        others=tuple(map(str, job.others)),
+        by_products=beside,
+    )
+    yield Finished(result, report, found)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job checked, read and posed: all that comes before the first window.
+
+    ``limit`` is the mask outside which nothing changes, if there is one.
+    """
+
+    task: Task
+    method: Method
+    steps: int
+    photo: Photo
+    limit: Mask | None
+    region: Rect
+    scale: int
+    loaded: LoadedPrior
+    problem: Problem
+    size: Size
+    window_batch: int
+    solver: Solver
+    missing: tuple[str, ...]
+
+
+def prepare(
+    job: Job, cancel: CancelToken | None = None, window_batch: int | None = None
+) -> Prepared:
+    """Raises what ``restore`` raises before it begins."""
     task = task_named(job.recipe.task)
     values = task.values(job.recipe.params)
     method = method_named(job.recipe.method or task.default_method)
@@ -67,60 +138,29 @@ def restore(
     others = checked_others(task, job, photo)
     mask = checked_mask(job.mask, photo, task, values)
     loaded = load_prior(job.recipe.prior, job.recipe.device)
-    cancel.raise_if_cancelled()
+    if cancel is not None:
+        cancel.raise_if_cancelled()
 
     # Where the mask only says what is unknown, all of the photo may change.
     limit = None if task.mask_is_unknown(values) else mask
-    region = region_of(photo, limit, task)
+    region, scale = region_of(photo, limit, task), task.scale(values)
+    result = Size(region.width * scale, region.height * scale)
+    batch = fitting_batch(
+        window_batch or (1 if loaded.device == "cpu" else 8), job.memory_limit, result, loaded
+    )
+    refuse_too_large(job, needed_bytes(result, loaded, batch))
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior)
-    refusal = method.refusal(problem)
-    if refusal:
+    if refusal := method.refusal(problem):
         raise TaskError(refusal)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     solver = method.solver(Assignment(
-        problem, loaded.prior, size, steps, task.coarse_side,
-        window_batch or (1 if loaded.device == "cpu" else 8), method_values, boundary,
+        problem, loaded.prior, size, steps, task.coarse_side, batch, method_values, boundary,
     ))
-    clock = _Clock(solver.total_windows, cancel, on_window)
-    yield Started(clock.total)
-
-    painter = PreviewPainter(photo, limit, region, task.scale(values))
-    generator = torch.Generator().manual_seed(job.recipe.seed)
-    estimate: Estimate | None = None
-    for estimate in solver.solve(generator, clock.window_done):
-        cancel.raise_if_cancelled()
-        yield clock.progress()
-        picture = painter.paint(estimate.x0, estimate.level, estimate.top)
-        yield Preview(picture, clock.done, clock.total)
-    if estimate is None or not is_finite(estimate.x0):
-        raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
-
-    result = composed(photo, estimate.x0, limit, region, task.scale(values))
-    output = _target(job)
-    found = by_products(problem, estimate.x0, region, task.scale(values))
-    notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
-    beside, unsaved = saved_beside(output, found, job.overwrite)
-    report = Report(
-        input=str(job.source),
-        output=str(output) if output else None,
-        status="done",
-        task=task.id,
-        method=method.id,
-        prior=loaded.name,
-        prior_sha256=loaded.sha256,
-        device=loaded.device,
-        steps=steps,
-        evaluations=clock.done,
-        seconds=round(time.monotonic() - started, 2),
-        seed=job.recipe.seed,
-        consistency=round(consistency(problem, estimate.x0), 3),
-        degradation=problem.degradation.estimate(),
-        notes=loaded.notes + missing + photo.notes + problem.notes + notes + unsaved,
-        others=tuple(map(str, job.others)),
-        by_products=beside,
+    return Prepared(
+        task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, solver,
+        missing,
     )
-    yield Finished(result, report, found)
 
 
 def checked_steps(task: Task, method: Method, steps: int | None) -> int:

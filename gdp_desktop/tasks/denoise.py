@@ -100,7 +100,7 @@ TASK = Task(
         Param("sigma", "Noise", 0, 0, 100, 0.5, "of 255", "How strong the noise is.", auto=0),
         Param("strength", "Strength", 1.0, 0, 3, 0.05, "×", "How much of the noise to remove."),
     ),
-    default_steps=2,
+    default_steps=1,
     others=(0, 8),
     order=20,
 )

@@ -265,6 +265,6 @@ TASK = Task(
         ), "How the photo came to be dark: by less light, as in a camera, or by one factor on the "
            "values of the file, as the paper has it, for comparisons with its figures."),
     ),
-    default_steps=3,
+    default_steps=2,
     order=10,
 )

@@ -1,0 +1,48 @@
+"""`restore --estimate`: what each photo will cost, instead of restoring it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from gdp_desktop.commands.errors import one_line
+from gdp_desktop.commands.inputs import Input
+from gdp_desktop.commands.progress import duration
+from gdp_desktop.diffusion.checkpoints import CheckpointError
+from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.restoration.estimate import Estimate, estimate
+from gdp_desktop.restoration.job import Job
+from gdp_desktop.tasks import TaskError
+
+if TYPE_CHECKING:
+    from gdp_desktop.commands.restore import Request
+
+
+def tell_costs(inputs: Iterable[Input], request: Request, as_json: bool) -> int:
+    failed = False
+    for given in inputs:
+        try:
+            if given.error is not None:
+                raise PhotoError(given.error)
+            cost = estimate(Job(
+                given.path, request.recipe, request.mask, given.others,
+                memory_limit=request.memory_limit,
+            ))
+        except (PhotoError, TaskError, CheckpointError) as error:
+            failed = True
+            print(one_line(error), file=sys.stderr)
+        else:
+            in_words = f"{shown(given.path)}: {words(cost)}"
+            facts = {"input": str(given.path), **asdict(cost)}
+            print(json.dumps(facts) if as_json else printable(in_words), flush=True)
+    return 1 if failed else 0
+
+
+def words(cost: Estimate) -> str:
+    return (
+        f"about {duration(cost.seconds)}, {cost.bytes / 2**30:.1f} GiB of memory, "
+        f"{cost.evaluations} evaluations"
+    )

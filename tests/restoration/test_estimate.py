@@ -1,0 +1,131 @@
+"""What a job costs is told before it runs, and what does not fit is refused before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from gdp_desktop.diffusion.checkpoints import serialise_unet
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import METHODS
+from gdp_desktop.priors.records import Speed
+from gdp_desktop.restoration import memory
+from gdp_desktop.restoration.estimate import cost, estimate, price
+from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.memory import fitting_batch, needed_bytes
+from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.restore import prepare, restore
+
+SPEED = Speed(2.0, 512, "cpu", "float32")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GDP_MODELS", str(tmp_path / "models"))
+
+
+@pytest.fixture(scope="module")
+def prior_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("prior") / "tiny.safetensors"
+    file.write_bytes(serialise_unet(UNet(UNetConfig(widths=(8, 8, 8), embedding=16)), {"step": 0}))
+    return file
+
+
+@pytest.fixture
+def job(tmp_path: Path, prior_file: Path) -> Callable[..., Job]:
+    def make(width: int = 80, height: int = 64, task: str = "denoise", **more) -> Job:
+        pixels = np.random.default_rng(0).integers(60, 90, (height, width, 3), dtype=np.uint8)
+        file = tmp_path / f"{width}x{height}.png"
+        cv2.imwrite(str(file), pixels)
+        limit = more.pop("memory_limit", None)
+        recipe = Recipe(task, prior=str(prior_file), device="cpu", **more)
+        return Job(file, recipe, memory_limit=limit)
+
+    return make
+
+
+@pytest.mark.parametrize("task", ["denoise", "low-light", "super-resolution"])
+def test_evaluations_are_those_of_the_job(task: str, job: Callable[..., Job]) -> None:
+    asked = job(task=task, steps=2)
+    *_, finished = restore(asked, CancelToken())
+    assert isinstance(finished, Finished)
+    assert estimate(asked).evaluations == finished.report.evaluations
+
+
+def test_time_follows_pixels_steps_and_speed(job: Callable[..., Job]) -> None:
+    small, large = (cost(prepare(job(side, side, steps=2)), SPEED) for side in (64, 256))
+    assert large.seconds > 8 * small.seconds
+    more = cost(prepare(job(256, 256, steps=6)), SPEED)
+    assert large.seconds * 2 < more.seconds < large.seconds * 3
+    slower = cost(prepare(job(256, 256, steps=2)), replace(SPEED, seconds=6.0))
+    assert slower.seconds == pytest.approx(3 * large.seconds)
+
+
+@pytest.mark.parametrize("method", ["adaptive", "gdp-x0", "ddnm", "dps"])
+def test_every_kind_of_method_knows_its_pixels(method: str, job: Callable[..., Job]) -> None:
+    if method not in METHODS:
+        pytest.skip(f"there is no {method}")
+    ready = prepare(job(80, 64, "super-resolution", method=method, params={"scale": 2}, steps=2))
+    windows = ready.solver.total_windows
+    assert 0 < ready.solver.total_pixels <= windows * ready.size.pixels
+
+
+def test_memory_grows_with_the_photo_alone(prior_file: Path) -> None:
+    loaded = load_prior(str(prior_file), "cpu")
+    sizes = [Size(1000 * k, 1000) for k in (1, 24, 100)]
+    one, many, most = (needed_bytes(size, loaded, 1) for size in sizes)
+    per_pixel = (many - one) / 23e6
+    assert (most - many) / 76e6 == pytest.approx(per_pixel, rel=1e-6)
+    assert per_pixel < 100
+    assert needed_bytes(sizes[1], loaded, 8) > many
+
+
+def test_the_batch_gives_way_first(prior_file: Path) -> None:
+    loaded, size = load_prior(str(prior_file), "cpu"), Size(2000, 2000)
+    for fits in (1, 2, 4, 8):
+        limit = needed_bytes(size, loaded, fits)
+        assert fitting_batch(8, limit, size, loaded) == fits
+    assert fitting_batch(8, None, size, loaded) == 8
+    assert fitting_batch(8, 1, size, loaded) == 1
+
+
+def test_a_limit_too_low_is_refused_with_both_figures(job: Callable[..., Job]) -> None:
+    heard: list[int] = []
+    tight = job(memory_limit=2**28)
+    with pytest.raises(PhotoError) as raised:
+        list(restore(tight, CancelToken(), lambda progress: heard.append(progress.done)))
+    text = str(raised.value)
+    assert text.endswith(".") and "0.2 GiB are allowed" in text and text.count("GiB") == 2
+    assert not heard
+    assert price(tight) is None
+    with pytest.raises(PhotoError):
+        estimate(tight)
+
+
+def test_a_photo_too_large_for_the_machine_is_refused(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 2**20)
+    monkeypatch.setattr(memory, "held_bytes", lambda: 0)
+    with pytest.raises(PhotoError, match="are free"):
+        prepare(job())
+    monkeypatch.setattr(memory, "free_bytes", lambda: None)  # nobody knows
+    prepare(job())
+
+
+def test_the_limit_changes_no_byte(job: Callable[..., Job]) -> None:
+    results = []
+    for limit in (None, 2**40):
+        *_, finished = restore(job(steps=1, memory_limit=limit), CancelToken())
+        assert isinstance(finished, Finished)
+        results.append(finished.photo.pixels)
+    assert np.array_equal(*results)
