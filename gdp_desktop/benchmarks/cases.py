@@ -71,8 +71,8 @@ def blur(
 ) -> Damaged:
     y = damage.blurred(clean, name, generator)
     kernel, sigma = damage.BLURS[name]
-    # A task's noise of 0 means "measure it"; below one grey level it is the rounding's.
-    problem = posed("deblurring", y, {**values, "noise": max(sigma, 0.5)})
+    # A task's noise of 0 means "measure it"; without any other it is that of rounding, 1/√12.
+    problem = posed("deblurring", y, {**values, "noise": max(sigma, 0.29)})
     taps = kernel.numpy()
     return Damaged(y, problem, {
         "input": lambda: y,

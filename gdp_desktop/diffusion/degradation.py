@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, linearised
+from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, jacobi, linearised
 from gdp_desktop.diffusion.spectrum import Diagonal, Means, Spectrum
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
@@ -94,8 +94,8 @@ class Degradation(nn.Module):
             return spectrum.pseudo_inverse(y, smallest)
         _, forward, adjoint = self._linearised(start)
         return conjugate_gradients(
-            lambda direction: adjoint(forward(direction)), adjoint(y), torch.ones_like(start),
-            SOLVER_STEPS,
+            lambda direction: adjoint(forward(direction)), adjoint(y),
+            jacobi(torch.ones_like(start)), SOLVER_STEPS,
         )
 
     @torch.no_grad()
@@ -113,7 +113,7 @@ class Degradation(nn.Module):
             diagonal = diagonal + forward(torch.ones_like(x0)).square().sum(dim=0, keepdim=True)
         return x0 + conjugate_gradients(
             lambda direction: adjoint(forward(direction)) + rho * direction,
-            adjoint(y - predicted), diagonal, SOLVER_STEPS,
+            adjoint(y - predicted), jacobi(diagonal), SOLVER_STEPS,
         )
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:

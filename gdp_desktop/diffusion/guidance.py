@@ -13,13 +13,16 @@ from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.linear import (
     Linear,
     conjugate_gradients,
+    jacobi,
     linearised,
     pointwise_slope,
 )
 from gdp_desktop.diffusion.quality import QualityTerm
+from gdp_desktop.diffusion.spectrum import Spectrum
+from gdp_desktop.image.geometry import Size
 
-# Below half a grey level a photo says nothing: quantisation alone is ±0.5 of 255.
-SMALLEST_SIGMA = 0.5 / 127.5
+# Rounding to 8 bits alone is an error of up to half a level, σ = 1/√12 of one.
+SMALLEST_SIGMA = 12**-0.5 / 127.5
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,22 @@ class Guidance:
                 bent = bent + self.scale * moved
             return bent
 
-        diagonal = self._diagonal(linearised, x0, x0_std)
-        return conjugate_gradients(curvature, pull, diagonal, self.solver_steps)
+        precondition = self._preconditioner(linearised, x0, x0_std)
+        return conjugate_gradients(curvature, pull, precondition, self.solver_steps)
+
+    def _preconditioner(
+        self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
+    ) -> Linear:
+        """The inverse of the curvature: exact for the prior and a blur whose singular values are
+        known, else value by value (Jacobi)."""
+        for measurement in self.measurements:
+            precision, degradation = measurement.precision, measurement.degradation
+            if isinstance(precision, float) and not degradation.pointwise:
+                spectrum = degradation.spectrum(Size(x0.shape[-1], x0.shape[-2]))
+                if spectrum is not None:
+                    bent = 1 / x0_std**2 + self.scale * precision * spectrum.singular.square()
+                    return _divided_by(bent, spectrum)
+        return jacobi(self._diagonal(linearised, x0, x0_std))
 
     def _diagonal(
         self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
@@ -139,6 +156,10 @@ class Guidance:
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
 
 
+def _divided_by(bent: torch.Tensor, spectrum: Spectrum) -> Linear:
+    return lambda gradient: spectrum.v(spectrum.vt(gradient) / bent.to(gradient))
+
+
 Block = tuple[int, "float | torch.Tensor"]
 
 
@@ -172,6 +193,8 @@ class _Linearised:
 
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     degradation = measurement.degradation
+    forward: Linear
+    adjoint: Linear
     if degradation.pointwise and measurement.y.shape == x0.shape:
         predicted, slope = pointwise_slope(degradation, x0)
         forward = adjoint = slope.mul

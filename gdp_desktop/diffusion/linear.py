@@ -47,16 +47,21 @@ def _gradient(
     return torch.autograd.grad(of, to, weight, retain_graph=True, create_graph=create_graph)[0]
 
 
+def jacobi(diagonal: torch.Tensor) -> Linear:
+    """The inverse of a map that is nearly diagonal."""
+    return lambda gradient: gradient / diagonal
+
+
 def conjugate_gradients(
-    curvature: Linear, pull: torch.Tensor, diagonal: torch.Tensor, steps: int
+    curvature: Linear, pull: torch.Tensor, precondition: Linear, steps: int
 ) -> torch.Tensor:
     """An approximate solution d of curvature(d) = pull, starting from 0.
 
-    ``diagonal`` approximates the curvature value by value (Jacobi preconditioner); where it is
-    exact one step is enough.  Stops early when the remaining gradient is negligible.
+    ``precondition`` approximates the inverse of the curvature; where it is exact one step is
+    enough.  Stops early when the remaining gradient is negligible.
     """
     solution, gradient = torch.zeros_like(pull), pull
-    scaled = gradient / diagonal
+    scaled = precondition(gradient)
     direction = scaled
     energy = first = _dot(gradient, scaled)
     for _ in range(steps):
@@ -66,7 +71,7 @@ def conjugate_gradients(
         step = energy / _dot(direction, bent)
         solution = solution + step * direction
         gradient = gradient - step * bent
-        scaled = gradient / diagonal
+        scaled = precondition(gradient)
         previous, energy = energy, _dot(gradient, scaled)
         direction = scaled + energy / previous * direction
     return solution

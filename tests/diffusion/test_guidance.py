@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
 from gdp_desktop.diffusion.guidance import (
     SMALLEST_SIGMA,
     Guidance,
     Measurement,
-    conjugate_gradients,
 )
 from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
 from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
@@ -263,16 +263,16 @@ def test_conjugate_gradients_edge_cases() -> None:
         return 2 * d
 
     # Nothing pulls: nothing moves, and the curvature is not even asked.
-    assert torch.equal(conjugate_gradients(doubling, 0 * ones, 2 * ones, 5), 0 * ones)
+    assert torch.equal(conjugate_gradients(doubling, 0 * ones, jacobi(2 * ones), 5), 0 * ones)
     assert not calls
     # Exact preconditioner: done after one step however many are allowed.
-    assert torch.allclose(conjugate_gradients(doubling, 3 * ones, 2 * ones, 50), 1.5 * ones)
+    assert torch.allclose(conjugate_gradients(doubling, 3 * ones, jacobi(2 * ones), 50), 1.5 * ones)
     assert len(calls) == 1
     # No steps: no shift.
-    assert torch.equal(conjugate_gradients(doubling, ones, ones, 0), 0 * ones)
+    assert torch.equal(conjugate_gradients(doubling, ones, jacobi(ones), 0), 0 * ones)
     # Forces far below and above the usual size.
     for size in (1e-30, 1e15):
-        solved = conjugate_gradients(doubling, size * ones, ones, 3)
+        solved = conjugate_gradients(doubling, size * ones, jacobi(ones), 3)
         assert torch.allclose(solved, size / 2 * ones, rtol=1e-9, atol=0)
 
 
@@ -281,7 +281,7 @@ def test_conjugate_gradients_solve_any_positive_matrix_in_as_many_steps_as_unkno
     root = torch.randn(7, 7, dtype=torch.float64, generator=generator)
     matrix = root @ root.T + 0.5 * torch.eye(7, dtype=torch.float64)
     pull = torch.randn(7, dtype=torch.float64, generator=generator)
-    solved = conjugate_gradients(lambda d: matrix @ d, pull, matrix.diagonal(), 7)
+    solved = conjugate_gradients(lambda d: matrix @ d, pull, jacobi(matrix.diagonal()), 7)
     assert torch.allclose(matrix @ solved, pull, atol=1e-3)
 
 
@@ -294,3 +294,18 @@ def test_degradations_that_call_themselves_pointwise_are(module: Degradation) ->
     )
     assert module.pointwise == is_diagonal
     assert isinstance(module, nn.Module)
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_blur_with_known_singular_values_is_undone_in_a_few_steps(coarse: bool) -> None:
+    """The minimum itself, where plain conjugate gradients need hundreds of steps."""
+    x = picture(48, 40)
+    blur = Blur(gaussian_kernel(2.0))
+    measurements = [Measurement(blur(x), blur, 0.5 / 127.5)]
+    if coarse:
+        measurements.append(Measurement(halved(x), BlockMean(2), 0.1))
+    start = x + 0.1 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    found = Guidance(measurements, solver_steps=6)(start, 0.1)
+    exact = Guidance(measurements, solver_steps=2000)(start, 0.1)
+    assert float((found - exact).abs().max()) < 2e-3
+    assert float((found - x).square().mean()) < 0.9 * float((start - x).square().mean())
