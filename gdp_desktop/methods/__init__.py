@@ -16,7 +16,7 @@ def _discover() -> dict[str, Method]:
     ]
     found: list[Method] = [module.METHOD for module in modules if hasattr(module, "METHOD")]
     found += [method for module in modules for method in getattr(module, "METHODS", ())]
-    return {m.id: m for m in sorted(found, key=lambda method: (method.order, method.id))}
+    return {m.id: m for m in sorted(found, key=lambda m: (m.expert, m.order, m.id))}
 
 
 METHODS: dict[str, Method] = _discover()
