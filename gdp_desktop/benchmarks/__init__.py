@@ -41,6 +41,11 @@ BENCHMARKS = {
             },
         ),
         Benchmark(
+            "speed",
+            "time and memory of whole jobs beside what the network and the machine could do",
+            lists={"sizes": "megapixels (default 0.25,1,3,6,12,24)"},
+        ),
+        Benchmark(
             "tuning",
             "settings of the methods compared with, on training photos",
             crop=128,

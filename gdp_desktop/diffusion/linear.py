@@ -44,7 +44,10 @@ def pointwise_slope(function: Linear, x: torch.Tensor) -> tuple[torch.Tensor, to
 def _gradient(
     of: torch.Tensor, to: torch.Tensor, weight: torch.Tensor, create_graph: bool = False
 ) -> torch.Tensor:
-    return torch.autograd.grad(of, to, weight, retain_graph=True, create_graph=create_graph)[0]
+    # Handed the weight itself, autograd imports sympy, which takes two seconds.
+    with torch.enable_grad():
+        total = (of * weight).sum()
+        return torch.autograd.grad(total, to, retain_graph=True, create_graph=create_graph)[0]
 
 
 def jacobi(diagonal: torch.Tensor) -> Linear:

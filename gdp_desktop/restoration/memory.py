@@ -12,12 +12,12 @@ from gdp_desktop.restoration.priors import LoadedPrior
 
 MIB, GIB = 2**20, 2**30
 # The interpreter with torch and OpenCV.
-PROGRAM = 420 * MIB
+PROGRAM = 480 * MIB
 # Per pixel of the result: x_t and y in float32, the coarse result, maps of light and noise, the
 # photo before and after, and what a strip of rows needs on top.
-PER_PIXEL = 60
+PER_PIXEL = 56
 # Per pixel of a window: what a convolutional network of moderate width holds at once.
-PER_WINDOW_PIXEL = 1_500
+PER_WINDOW_PIXEL = 500
 
 
 def needed_bytes(result: Size, loaded: LoadedPrior, window_batch: int) -> int:

@@ -107,7 +107,7 @@ class LowLight(Degradation):
         measured = few._measured_light(y) / few.light
         balance = self.log_factor - self.log_factor.mean()
         low, high = LOG_FACTOR_RANGE
-        for _ in range(20):
+        for _ in range(15):
             middle = (low + high) / 2
             self.log_factor.copy_(balance + middle)
             if float(encode(roll_off(measured / self.log_factor.exp())).mean()) > self.exposure:

@@ -1,0 +1,347 @@
+"""How fast restoring is, and how much memory it takes, beside what the machine could do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gdp_desktop.benchmarks import markdown
+from gdp_desktop.benchmarks.drawing import Line, drawn
+from gdp_desktop.benchmarks.plan import (
+    BenchmarkError,
+    Cell,
+    Figures,
+    LeftOut,
+    Plan,
+    Request,
+    Row,
+)
+from gdp_desktop.diffusion.adm import ADM, ADMConfig
+from gdp_desktop.diffusion.prior import EpsPrior, Prior
+from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.priors.records import Speed
+from gdp_desktop.restoration.estimate import cost
+from gdp_desktop.restoration.job import Job, Recipe
+from gdp_desktop.restoration.memory import free_bytes, needed_bytes
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.restore import prepare
+
+SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
+STEPS = (1, 2, 4, 8)
+STEPS_AT = 1.0
+MANY, MANY_SIZE = 8, 0.25
+TASK = "low-light"
+MIB = 2**20
+BATCH = {"cpu": 1, "cuda": 8}
+# Every figure of this kind is the best of as many repetitions as fit in so many seconds.
+SECONDS_EACH = 4.0
+MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
+PACKAGE = Path(__file__).resolve().parents[2]
+
+FIGURES = (
+    "megapixels", "seconds", "peak_mib", "evaluations", "network_seconds", "overhead",
+    "estimated_seconds", "estimated_mib", "gflops",
+)
+
+
+def plan(request: Request) -> Plan:
+    loaded = load_prior(request.prior, request.device)
+    measured = Measurements(request, loaded)
+    cells = [
+        Cell(("matrix product", "float32", ""), partial(matrices, torch.float32, loaded.device)),
+        Cell(("matrix product", "bfloat16", ""), partial(matrices, torch.bfloat16, loaded.device)),
+        Cell(("evaluation", "prior", ""), measured.evaluation, uses_prior=True),
+        Cell(("evaluation", "ADM-256", ""), partial(adm_evaluation, loaded.device)),
+        *(
+            Cell(("photo", f"{size:g} MP", ""), partial(measured.photo, size), uses_prior=True)
+            for size in sizes_of(request)
+        ),
+        *(
+            Cell(
+                ("steps", f"{STEPS_AT:g} MP", str(steps)),
+                partial(measured.photo, STEPS_AT, steps), uses_prior=True,
+            )
+            for steps in STEPS
+        ),
+        Cell(("many photos", f"{MANY} × {MANY_SIZE:g} MP", ""), measured.many, uses_prior=True),
+    ]
+    return Plan(
+        key=("what", "case", "steps"), figures=FIGURES, cells=cells,
+        settings={"task": f"{TASK}, default settings", "seed": str(request.seed)},
+        prior_name=loaded.name, prior_sha256=loaded.sha256, device=loaded.device,
+        summary=partial(summary, request.out),
+        notes={
+            "photos": "made: a smooth dark picture with noise, JPEG of quality 95",
+            "seconds": "of a photo: from reading it to having saved it; of an evaluation or a "
+                       "product: the best of several",
+            "peak_mib": "the most that a process of its own held in main memory",
+            "overhead": "seconds ÷ the time that the same pixels take in evaluations alone",
+        },
+    )
+
+
+def sizes_of(request: Request) -> tuple[float, ...]:
+    given = request.lists.get("sizes", ())
+    try:
+        sizes = tuple(sorted({float(text) for text in given})) or SIZES
+    except ValueError:
+        sizes = (0,)
+    if not all(0.01 <= size <= 200 for size in sizes):
+        raise BenchmarkError(
+            f'--sizes cannot be "{",".join(given)}"; give megapixels from 0.01 to 200.'
+        )
+    return sizes
+
+
+class Measurements:
+    """What needs the prior; its speed is measured once, before the first photo."""
+
+    def __init__(self, request: Request, loaded: LoadedPrior) -> None:
+        self._request, self._loaded = request, loaded
+        self._speed: Speed | None = None
+
+    @property
+    def speed(self) -> Speed:
+        if self._speed is None:
+            seconds = evaluation_seconds(self._loaded.prior, BATCH[self._loaded.device])
+            self._speed = Speed(
+                seconds, self._loaded.prior.window, self._loaded.device, self._loaded.precision
+            )
+        return self._speed
+
+    def evaluation(self) -> Figures:
+        side = self._loaded.prior.window
+        return _of_evaluation(self.speed.seconds, side, flops(self._loaded.prior, side))
+
+    def photo(self, megapixels: float, steps: int | None = None) -> Figures:
+        """One job in a process of its own, and what was expected of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = made_photo(Path(folder), megapixels, self._request.seed)
+            recipe = Recipe(
+                TASK, steps=steps, seed=self._request.seed, prior=self._request.prior,
+                device=self._loaded.device,
+            )
+            size = size_of(megapixels)
+            if (free := free_bytes()) and needed_bytes(size, self._loaded, 1) > 0.8 * free:
+                raise LeftOut(f"{megapixels:g} megapixels do not fit into this machine's memory.")
+            ready = prepare(Job(file, recipe))
+            expected, pixels = cost(ready, self.speed), ready.solver.total_pixels
+            del ready
+            report, peak = in_a_process([file], recipe)
+        network = self.speed.seconds * pixels / self.speed.window**2
+        return {
+            "megapixels": megapixels,
+            "seconds": report[0]["seconds"],
+            "peak_mib": peak,
+            "evaluations": report[0]["evaluations"],
+            "network_seconds": network,
+            "overhead": report[0]["seconds"] / network if network else None,
+            "estimated_seconds": expected.seconds,
+            "estimated_mib": expected.bytes / MIB,
+        }
+
+    def many(self) -> Figures:
+        """Small photos one after the other in one process; the seconds are of all."""
+        recipe = Recipe(
+            TASK, seed=self._request.seed, prior=self._request.prior, device=self._loaded.device
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            seeds = range(self._request.seed, self._request.seed + MANY)
+            files = [made_photo(Path(folder), MANY_SIZE, seed) for seed in seeds]
+            pixels = [prepare(Job(file, recipe)).solver.total_pixels for file in files]
+            reports, peak = in_a_process(files, recipe)
+        seconds = sum(report["seconds"] for report in reports)
+        network = self.speed.seconds * sum(pixels) / self.speed.window**2
+        return {
+            "megapixels": MANY * MANY_SIZE, "seconds": seconds, "peak_mib": peak,
+            "evaluations": sum(report["evaluations"] for report in reports),
+            "network_seconds": network, "overhead": seconds / network if network else None,
+        }
+
+
+def evaluation_seconds(prior: Prior, batch: int) -> float:
+    """Per window, in batches as a job runs them."""
+    side = prior.window
+    generator = torch.Generator().manual_seed(0)
+    x_t = torch.randn(batch, 3, side, side, generator=generator)
+    return best(lambda: prior(x_t, len(prior.schedule) // 10)) / batch
+
+
+def flops(prior: Prior, side: int) -> float:
+    """Of the convolutions and matrix products of one window: 2 per multiplication."""
+    with FlopCounterMode(display=False) as counter:
+        prior(torch.zeros(1, 3, side, side), 0)
+    return float(counter.get_total_flops())
+
+
+def _of_evaluation(seconds: float, side: int, operations: float) -> Figures:
+    return {
+        "megapixels": side * side / 1e6, "seconds": seconds, "evaluations": 1,
+        "gflops": operations / seconds / 1e9,
+    }
+
+
+def adm_evaluation(device: str) -> Figures:
+    """The network of Dhariwal & Nichol 2021 for 256×256 at its real size, weights random."""
+    if device == "cpu":
+        raise LeftOut("ADM-256 is measured on graphics cards only.")
+    config = ADMConfig(
+        256, (256, 256, 512, 512, 1024, 1024), (False, False, False, True, True, True), 2
+    )
+    prior = EpsPrior(ADM(config), 256, "learned").on(device)
+    seconds = evaluation_seconds(prior, BATCH[device])
+    return _of_evaluation(seconds, 256, flops(prior, 256))
+
+
+def matrices(dtype: torch.dtype, device: str) -> Figures:
+    """The best rate of any square product; larger ones are left out once one takes a second."""
+    rates = []
+    for side in MATRIX_SIDES:
+        a = torch.ones(side, side, dtype=dtype, device=device)
+        seconds = best(lambda a=a: (a @ a)[0, 0].item())  # type: ignore[misc]
+        rates.append(2 * side**3 / seconds / 1e9)
+        if seconds > 0.15:
+            break
+    return {"gflops": max(rates)}
+
+
+def best(work: Callable[[], object]) -> float:
+    """Seconds; a first run does not count."""
+    work()
+    times: list[float] = []
+    while len(times) < 2 or (sum(times) < SECONDS_EACH and len(times) < 20):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def size_of(megapixels: float) -> Size:
+    """Width and height, 3 : 2."""
+    height = round((megapixels * 1e6 / 1.5) ** 0.5)
+    return Size(round(megapixels * 1e6 / height), height)
+
+
+def made_photo(folder: Path, megapixels: float, seed: int) -> Path:
+    """A dark picture of soft shapes with noise."""
+    width, height = size_of(megapixels)
+    rng = np.random.default_rng(seed)
+    shapes = rng.random((max(2, height // 60), max(2, width // 60), 3)).astype(np.float32)
+    pixels = np.empty((height, width, 3), np.uint8)
+    soft = cv2.resize(shapes, (width, height), interpolation=cv2.INTER_LINEAR)
+    for top in range(0, height, 256):
+        rows = soft[top : top + 256]
+        noisy = 0.03 + 0.15 * rows + 0.012 * rng.standard_normal(rows.shape, np.float32)
+        pixels[top : top + 256] = np.rint(noisy.clip(0, 1) * 255)
+    file = folder / f"made-{megapixels:g}-{seed}.jpg"
+    atomic_write(file, cv2.imencode(".jpg", pixels)[1].tobytes(), overwrite=True)
+    return file
+
+
+def in_a_process(files: Sequence[Path], recipe: Recipe) -> tuple[list[dict], float | None]:
+    """The command `restore` on these files: its reports, and its peak memory in MiB if the system
+    tells."""
+    command = [
+        sys.executable, "-c", "import sys; from gdp_desktop.commands import main; sys.exit(main())",
+        "restore", *map(str, files), "--task", recipe.task, "--seed", str(recipe.seed),
+        "--device", recipe.device, "--json", "--overwrite",
+    ]
+    command += ["--steps", str(recipe.steps)] if recipe.steps else []
+    command += ["--prior", recipe.prior] if recipe.prior else []
+    path = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+    assert process.stdout is not None  # a pipe was asked for
+    with process.stdout as lines:
+        reports = [json.loads(line) for line in lines]
+    peak = _waited(process)
+    if len(reports) != len(files) or any(report["status"] != "done" for report in reports):
+        reason = next((r["error"] for r in reports if r.get("error")), "it ended without a word")
+        raise LeftOut(f"A photo could not be restored: {reason}")
+    return reports, peak
+
+
+def _waited(process: subprocess.Popen[str]) -> float | None:
+    if not hasattr(os, "wait4"):  # Windows
+        process.wait()
+        return None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    # Bytes on macOS, KiB elsewhere.
+    return usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
+
+
+def summary(out: Path, rows: Sequence[Row]) -> str:
+    by_kind = {kind: [row for row in rows if row["what"] == kind] for kind in
+               ("photo", "steps", "many photos")}
+    parts = [rates(rows), photos_table([row for kind in by_kind.values() for row in kind])]
+    parts += list(judgements(by_kind["photo"]))
+    if len(by_kind["photo"]) > 1:
+        lines = [
+            Line(name, [(float(r["megapixels"]), float(r[figure])) for r in by_kind["photo"]
+                        if r[figure]])
+            for name, figure in (("seconds", "seconds"), ("peak memory, MiB", "peak_mib"))
+        ]
+        atomic_write(out / "speed.svg", drawn(lines, "megapixels").encode(), overwrite=True)
+        parts.append("![Time and memory against size](speed.svg)")
+    return "\n\n".join(parts)
+
+
+def rates(rows: Sequence[Row]) -> str:
+    of_matrices = [row for row in rows if row["what"] == "matrix product"]
+    products = {row["case"]: float(row["gflops"]) for row in of_matrices}
+    lines = [[f"{kind} product", "", f"{rate:.1f}", ""] for kind, rate in products.items()]
+    most = max(products.values(), default=0.0)
+    for row in rows:
+        if row["what"] == "evaluation":
+            rate = float(row["gflops"])
+            share = f"{100 * rate / most:.0f} %" if most else "–"
+            lines.append([
+                f"{row['case']}, one evaluation", f"{float(row['seconds']):.3f}", f"{rate:.1f}",
+                share,
+            ])
+    return markdown.table(["what", "seconds", "GFLOP/s", "of the best product"], lines)
+
+
+def photos_table(rows: Sequence[Row]) -> str:
+    columns = ["photo", "steps", "seconds", "peak MiB", "evaluations", "overhead", "estimated s",
+               "estimated MiB"]
+    figures = (("seconds", 1), ("peak_mib", 0), ("evaluations", 0), ("overhead", 2),
+               ("estimated_seconds", 1), ("estimated_mib", 0))
+    return markdown.table(columns, [
+        [row["case"], row["steps"] or "default",
+         *(markdown.mean([row], figure, digits) for figure, digits in figures)]
+        for row in rows
+    ], texts=2)
+
+
+def judgements(rows: Sequence[Row]) -> Iterator[str]:
+    """Straight lines through time and memory against size, and how far the estimates were off."""
+    for figure, unit in (("seconds", "s"), ("peak_mib", "MiB")):
+        points = [(float(r["megapixels"]), float(r[figure])) for r in rows if r[figure]]
+        if len(points) > 1:
+            sizes, values = np.array(points).T
+            slope, start = np.polyfit(sizes, values, 1)
+            yield f"{figure} ≈ {start:.1f} {unit} + {slope:.2f} {unit} per megapixel."
+    for measured, told in (("seconds", "estimated_seconds"), ("peak_mib", "estimated_mib")):
+        ratios = [float(r[told]) / float(r[measured]) for r in rows if r[told] and r[measured]]
+        if ratios:
+            yield (
+                f"{told} ÷ {measured}: from {min(ratios):.2f} to {max(ratios):.2f} "
+                "(0.75 to 1.25 is the aim)."
+            )

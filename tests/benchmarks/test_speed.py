@@ -1,0 +1,100 @@
+"""What is told about speed, without measuring any."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+
+from gdp_desktop.benchmarks.drawing import Line, drawn
+from gdp_desktop.benchmarks.plan import BenchmarkError, LeftOut, Request
+from gdp_desktop.benchmarks.speed import (
+    FIGURES,
+    SIZES,
+    flops,
+    in_a_process,
+    made_photo,
+    size_of,
+    sizes_of,
+    summary,
+)
+from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration.job import Recipe
+
+
+def request_with(out: Path, *sizes: str) -> Request:
+    return replace(Request(out, out, 64), lists={"sizes": sizes} if sizes else {})
+
+
+def test_sizes_are_megapixels(tmp_path: Path) -> None:
+    assert sizes_of(request_with(tmp_path)) == SIZES
+    assert sizes_of(request_with(tmp_path, "3", "0.25", "3")) == (0.25, 3)
+    for wrong in ("0", "-1", "201", "large", "nan"):
+        with pytest.raises(BenchmarkError) as raised:
+            sizes_of(request_with(tmp_path, wrong))
+        assert wrong in str(raised.value) and str(raised.value).endswith(".")
+
+
+@pytest.mark.parametrize("megapixels", [0.02, 0.3])
+def test_made_photos_have_their_size_and_are_dark(megapixels: float, tmp_path: Path) -> None:
+    photo = load_photo(made_photo(tmp_path, megapixels, 3))
+    assert photo.size == size_of(megapixels)
+    assert photo.size.pixels == pytest.approx(megapixels * 1e6, rel=0.02)
+    assert 10 < photo.pixels.mean() < 60 and photo.pixels.std() > 3
+
+
+def test_operations_are_counted_per_pixel() -> None:
+    prior = UNetPrior(UNet(UNetConfig((8,), (1,), 8, 1)))
+    small, large = flops(prior, 32), flops(prior, 64)
+    # Two convolutions per block, three blocks, and one each at both ends; the embedding is small.
+    convolutions = 2 * 9 * (3 * 8 + 6 * 8 * 8 + 8 * 3)
+    assert (large - small) / (64**2 - 32**2) == pytest.approx(convolutions, rel=1e-6)
+    assert torch.is_tensor(next(prior.network.parameters()))
+
+
+def row(what: str, case: str, **figures: float) -> dict[str, str]:
+    filled = {name: f"{figures[name]:g}" if name in figures else "" for name in FIGURES}
+    return {"what": what, "case": case, "steps": "", **filled}
+
+
+def test_the_summary_judges(tmp_path: Path) -> None:
+    rows = [
+        row("matrix product", "float32", gflops=80), row("matrix product", "bfloat16", gflops=1),
+        row("evaluation", "prior", seconds=0.5, gflops=60),
+        *(
+            row("photo", f"{size} MP", megapixels=size, seconds=2 + 6 * size,
+                peak_mib=500 + 50 * size, evaluations=9 * size, network_seconds=5 * size,
+                overhead=1.2, estimated_seconds=1.1 * (2 + 6 * size),
+                estimated_mib=0.9 * (500 + 50 * size))
+            for size in (1, 2, 4)
+        ),
+    ]
+    text = summary(tmp_path, rows)
+    assert "| prior, one evaluation | 0.500 | 60.0 | 75 % |" in text
+    assert "seconds ≈ 2.0 s + 6.00 s per megapixel." in text
+    assert "peak_mib ≈ 500.0 MiB + 50.00 MiB per megapixel." in text
+    assert "from 1.10 to 1.10" in text and "from 0.90 to 0.90" in text
+    assert ElementTree.parse(tmp_path / "speed.svg").getroot().tag.endswith("svg")
+    assert summary(tmp_path, [])  # nothing measured yet
+
+
+def test_a_drawing_holds_every_point_and_name() -> None:
+    lines = [Line("time & <memory>", [(0.25, 3.0), (1, 9.5), (24, 200)]), Line("none", [])]
+    root = ElementTree.fromstring(drawn(lines, "megapixels"))
+    circles = [e for e in root.iter() if e.tag.endswith("circle")]
+    assert len(circles) == 3
+    assert all(0 <= float(c.get("cx")) <= float(root.get("width")) for c in circles)
+    texts = [e.text for e in root.iter() if e.tag.endswith("text")]
+    assert "time & <memory>" in texts and "megapixels" in texts
+
+
+def test_a_photo_that_fails_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a photo")
+    with pytest.raises(LeftOut, match="broken.jpg"):
+        in_a_process([broken], Recipe("denoise", device="cpu"))
