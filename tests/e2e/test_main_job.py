@@ -14,13 +14,17 @@ from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
 from gdp_desktop.image.mask import save_mask
+from gdp_desktop.methods import METHODS
+from gdp_desktop.priors.importing import import_prior
 from gdp_desktop.priors.shelf import list_priors
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.viewport import Point
+from gdp_desktop.worker.prior_shelf import PriorShelf
 
 if TYPE_CHECKING:
     from conftest import MakePhoto
@@ -36,9 +40,9 @@ RECIPE = Recipe("inpainting", {"freedom": 1.0}, steps=3, seed=5, device="cpu")
 
 @pytest.fixture
 def program(qtbot: QtBot) -> Iterator[Program]:
-    priors = [prior.name for prior in list_priors()]
-    assert priors, "the prior that ships with the program is missing from models/"
-    program = Program(restore, TASKS, priors)
+    assert list_priors(), "the prior that ships with the program is missing from models/"
+    shelf = PriorShelf(list_priors, import_prior)
+    program = Program(restore, Repertoire(TASKS, METHODS, shelf))
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)
     program.window.show()

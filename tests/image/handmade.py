@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
@@ -69,6 +70,7 @@ def exif_block(orientation: int = 1, details: dict[int, object] | None = None) -
     return block.tobytes()
 
 
+@cache  # it holds the second it was made in
 def srgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -36,7 +36,7 @@ def test_it_is_shown_for_the_tasks_that_take_further_photos(
     window: MainWindow, group: SceneGroup
 ) -> None:
     assert group.isVisible()
-    window.panel(TaskPanel).choose_task("denoise")
+    window.panel(TaskPanel).choose_task("inpainting")
     assert not group.isVisible()
 
 
@@ -130,7 +130,7 @@ def test_the_others_stay_behind_when_the_task_takes_none(
 ) -> None:
     open_photo()
     drop(group, make_photo("other.png"))
-    window.panel(TaskPanel).choose_task("denoise")
+    window.panel(TaskPanel).choose_task("colorization")
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
         window.actions_by_id["run"].trigger()
     assert engine.jobs[0].others == ()
