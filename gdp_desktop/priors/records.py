@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from gdp_desktop.diffusion.checkpoints import sha256_of
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
@@ -73,8 +75,8 @@ def remember_speed(file: Path, speed: Speed) -> None:
 
 
 def _speed_key() -> str:
-    # A home folder may be shared by several machines.
-    return f"speed on {platform.node()}"
+    # A home folder may be shared by several machines, and a machine by other work.
+    return f"speed on {platform.node()} with {torch.get_num_threads()} threads"
 
 
 def _receipt_path(path: Path) -> Path:
