@@ -17,6 +17,8 @@ from gdp_desktop.tasks import TaskError
 OVERHEAD = 1.1
 # Reading, posing and writing a megapixel, in windows through the prior.
 WINDOWS_PER_MEGAPIXEL = 0.5
+# What every job takes before and after, the first use of everything, likewise.
+WINDOWS_PER_JOB = 14
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def price(job: Job) -> Estimate | None:
 
 def cost(ready: Prepared, speed: Speed) -> Estimate:
     evaluated = OVERHEAD * ready.solver.total_pixels / speed.window**2
-    beside = WINDOWS_PER_MEGAPIXEL * ready.size.pixels / 1e6
+    beside = WINDOWS_PER_JOB + WINDOWS_PER_MEGAPIXEL * ready.size.pixels / 1e6
     return Estimate(
         seconds=speed.seconds * (evaluated + beside),
         bytes=needed_bytes(ready.size, ready.loaded, ready.window_batch),
