@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, timestep_features
+from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, Upsample, timestep_features
 
 GROUPS = 32
 Shapes = Mapping[str, tuple[int, ...]]
@@ -147,15 +147,6 @@ class Downsample(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.op(x)
-
-
-class Upsample(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class Stage(nn.ModuleList):

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, timestep_features
+from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, Upsample, timestep_features
 
 # Settings this reader has one answer to: the value diffusers assumes where a file is silent, and
 # the values that mean the network below.
@@ -165,15 +165,6 @@ class Downsample(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         # Without padding of its own a row and a column of zeros are added at the far ends.
         return self.conv(x if self.padding else F.pad(x, (0, 1, 0, 1)))
-
-
-class Upsample(nn.Module):
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class Block(nn.Module):

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -15,6 +16,17 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         return super().forward(h.float()).to(h.dtype)
+
+
+class Upsample(nn.Module):
+    """Twice as high and wide by repeating pixels, then a convolution."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 def timestep_features(

@@ -6,7 +6,7 @@ import torch
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
 from gdp_desktop.diffusion.prior import Prior
-from gdp_desktop.diffusion.samplers import standard_normal
+from gdp_desktop.diffusion.samplers import ddim_step, standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.methods.reverse_process import ReverseProcess
@@ -81,9 +81,5 @@ class Guided(ReverseProcess):
         self, x0: torch.Tensor, x_t: torch.Tensor, i: int, generator: torch.Generator
     ) -> torch.Tensor:
         """x_{t-1} with the share ζ of fresh noise (Zhu et al. 2023, eq. 13)."""
-        if i == 0:
-            return x0
-        noise = (1 - self.zeta) ** 0.5 * self.schedule.eps_from_x0(x_t, x0, i)
-        if self.zeta > 0:
-            noise = noise + self.zeta**0.5 * standard_normal(x_t, generator)
-        return self.schedule.q_sample(x0, i - 1, noise)
+        fresh = standard_normal(x_t, generator) if i > 0 and self.zeta > 0 else None
+        return ddim_step(self.schedule, x_t, x0, i, self.zeta, fresh)
