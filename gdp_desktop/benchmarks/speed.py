@@ -33,7 +33,7 @@ from gdp_desktop.diffusion.prior import EpsPrior, Prior
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
-from gdp_desktop.restoration.estimate import cost
+from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
 from gdp_desktop.restoration.memory import free_bytes, needed_bytes
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
@@ -93,10 +93,10 @@ def plan(request: Request) -> Plan:
     )
 
 
-def sizes_of(request: Request) -> tuple[float, ...]:
+def sizes_of(request: Request, usual: tuple[float, ...] = SIZES) -> tuple[float, ...]:
     given = request.lists.get("sizes", ())
     try:
-        sizes = tuple(sorted({float(text) for text in given})) or SIZES
+        sizes = tuple(sorted({float(text) for text in given})) or usual
     except ValueError:
         sizes = (0,)
     if not all(0.01 <= size <= 200 for size in sizes):
@@ -251,13 +251,16 @@ def made_photo(folder: Path, megapixels: float, seed: int) -> Path:
     return file
 
 
-def in_a_process(files: Sequence[Path], recipe: Recipe) -> tuple[list[dict], float | None]:
-    """The command `restore` on these files: its reports, and its peak memory in MiB if the system
-    tells."""
+def in_a_process(
+    files: Sequence[Path], recipe: Recipe, *more: str
+) -> tuple[list[dict], float | None]:
+    """The command `restore` on these files, with ``more`` options: its reports, and its peak
+    memory in MiB if the system tells."""
     command = [
         sys.executable, "-c", "import sys; from gdp_desktop.commands import main; sys.exit(main())",
         "restore", *map(str, files), "--task", recipe.task, "--seed", str(recipe.seed),
-        "--device", recipe.device, "--json", "--overwrite",
+        "--device", recipe.device, "--json", "--overwrite", *more,
+        *(f"--param={key}={value}" for key, value in recipe.params.items()),
     ]
     command += ["--steps", str(recipe.steps)] if recipe.steps else []
     command += ["--prior", recipe.prior] if recipe.prior else []
@@ -270,7 +273,7 @@ def in_a_process(files: Sequence[Path], recipe: Recipe) -> tuple[list[dict], flo
     with process.stdout as lines:
         reports = [json.loads(line) for line in lines]
     peak = _waited(process)
-    if len(reports) != len(files) or any(report["status"] != "done" for report in reports):
+    if not reports or any(report["status"] != "done" for report in reports):
         reason = next((r["error"] for r in reports if r.get("error")), "it ended without a word")
         raise LeftOut(f"A photo could not be restored: {reason}")
     return reports, peak

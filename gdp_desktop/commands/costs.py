@@ -13,8 +13,8 @@ from gdp_desktop.commands.inputs import Input
 from gdp_desktop.commands.progress import duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.restoration.estimate import Estimate, estimate
-from gdp_desktop.restoration.job import Job
+from gdp_desktop.restoration.estimate import estimate
+from gdp_desktop.restoration.job import Cost, Job
 from gdp_desktop.tasks import TaskError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tell_costs(inputs: Iterable[Input], request: Request, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def words(cost: Estimate) -> str:
+def words(cost: Cost) -> str:
     return (
         f"about {duration(cost.seconds)}, {cost.bytes / 2**30:.1f} GiB of memory, "
         f"{cost.evaluations} evaluations"

@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from types import FrameType, MappingProxyType
 
 import torch
 
-from gdp_desktop.commands.costs import tell_costs
+from gdp_desktop.commands.costs import tell_costs, words
 from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
 from gdp_desktop.commands.inputs import (
     Input,
@@ -33,17 +33,23 @@ from gdp_desktop.methods import method_named
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
+    Cost,
     Finished,
     Job,
     Progress,
     Recipe,
     Report,
+    Started,
 )
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import checked_steps, restore
 from gdp_desktop.tasks import TaskError, task_named
 
 INTERRUPTED = 130
+# What takes longer is announced.
+LONG_SECONDS = 60
+
+TellCost = Callable[[Path, Cost], None]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -65,6 +71,7 @@ def run(options: argparse.Namespace) -> int:
         for sample in range(1, 1 + (options.samples if found.error is None else 1))
     ]
     teller = _Teller(options.json, many=len(wanted) > 1)
+    tell_cost = None if options.json else teller.tell_cost
     with cancelled_by_ctrl_c() as cancel:
         for number, (found, sample) in enumerate(wanted, 1):
             name = shown(found.path)
@@ -72,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
                 report = request.failed(found.path, found.error)
             else:
                 label = f"{number}/{len(wanted)} {name}" if teller.many else name
-                report = restored(found, request.sampled(sample), targets, cancel, label)
+                report = restored(found, request.sampled(sample), targets, cancel, label, tell_cost)
             teller.tell(report)
             if cancel.is_cancelled:
                 teller.tell_unstarted(len(wanted) - number)
@@ -152,7 +159,8 @@ def usable_mask(path: Path) -> Mask:
 
 
 def restored(
-    given: Input, request: Request, targets: Targets, cancel: CancelToken, label: str
+    given: Input, request: Request, targets: Targets, cancel: CancelToken, label: str,
+    tell_cost: TellCost | None = None,
 ) -> Report:
     """Restores one photo or scene; whatever goes wrong ends up in the report."""
     source = given.path
@@ -162,7 +170,7 @@ def restored(
             output=targets.claim(source, request.sample), overwrite=request.overwrite,
             memory_limit=request.memory_limit,
         )
-        return _finished(job, cancel, label)
+        return _finished(job, cancel, label, tell_cost)
     except (Cancelled, KeyboardInterrupt):
         cancel.cancel()
         return request.cancelled(source)
@@ -177,13 +185,18 @@ def restored(
         return request.failed(source, unexpected(shown(source), error))
 
 
-def _finished(job: Job, cancel: CancelToken, label: str) -> Report:
+def _finished(
+    job: Job, cancel: CancelToken, label: str, tell_cost: TellCost | None
+) -> Report:
     with ProgressLine(label) as line:
         def show(progress: Progress) -> None:
             line.show(progress.done / max(1, progress.total), progress.seconds_left)
 
-        for event in restore(job, cancel, show):
-            if isinstance(event, Finished):
+        for event in restore(job, cancel, show, previews=False):
+            if isinstance(event, Started) and event.cost and tell_cost:
+                line.clear()
+                tell_cost(job.source, event.cost)
+            elif isinstance(event, Finished):
                 return event.report
     raise RuntimeError("the restoration ended without a result")
 
@@ -230,6 +243,11 @@ class _Teller:
             named = self.many and report.input not in report.error
             prefix = f"{printable(report.input)}: " if named else ""
             print(f"{prefix}{report.error}", file=sys.stderr)
+
+    def tell_cost(self, source: Path, cost: Cost) -> None:
+        """Before the work, if it will be long."""
+        if cost.seconds > LONG_SECONDS:
+            print(f"{shown(source)}: {words(cost)}", file=sys.stderr, flush=True)
 
     def tell_unstarted(self, count: int) -> None:
         if count:

@@ -110,10 +110,24 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Seconds until the result is saved, main memory at its highest, and windows through the
+    network."""
+
+    seconds: float
+    bytes: int
+    evaluations: int
+
+
+@dataclass(frozen=True)
 class Started:
-    """The photo is read and the prior is ready; ``total`` counts windows over all passes."""
+    """The photo is read and the prior is ready; ``total`` counts windows over all passes.
+
+    ``cost`` None: the prior was never timed on this machine.
+    """
 
     total: int
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from gdp_desktop.methods import method_named
 from gdp_desktop.methods.adaptive import level_count
 from gdp_desktop.methods.method import Assignment, Estimate, Method, Solver
 from gdp_desktop.restoration.boundary import boundary_for
+from gdp_desktop.restoration.cost import cost
+from gdp_desktop.restoration.disk import refuse_full_disk
 from gdp_desktop.restoration.job import (
     CancelToken,
     Event,
@@ -50,8 +52,9 @@ def restore(
     on_window: Callable[[Progress], None] = lambda progress: None,
     *,
     window_batch: int | None = None,
+    previews: bool = True,
 ) -> Iterator[Event]:
-    """Runs a job as a stream of events, ending with Finished.
+    """Runs a job as a stream of events, ending with Finished; without ``previews`` none is painted.
 
     ``on_window`` hears of every network evaluation as it happens, from the same thread.  The job
     stops within one of them after ``cancel``, raising Cancelled.  Raises PhotoError, TaskError
@@ -62,16 +65,17 @@ def restore(
     task, photo, loaded, problem = ready.task, ready.photo, ready.loaded, ready.problem
     scale, limit, region = ready.scale, ready.limit, ready.region
     clock = _Clock(ready.solver.total_windows, cancel, on_window)
-    yield Started(clock.total)
+    yield Started(clock.total, cost(ready, loaded.speed) if loaded.speed else None)
 
-    painter = PreviewPainter(photo, limit, region, scale)
+    painter = PreviewPainter(photo, limit, region, scale) if previews else None
     generator = torch.Generator().manual_seed(job.recipe.seed)
     estimate: Estimate | None = None
     for estimate in ready.solver.solve(generator, clock.window_done):
         cancel.raise_if_cancelled()
         yield clock.progress()
-        picture = painter.paint(estimate.x0, estimate.level, estimate.top)
-        yield Preview(picture, clock.done, clock.total)
+        if painter is not None:
+            picture = painter.paint(estimate.x0, estimate.level, estimate.top)
+            yield Preview(picture, clock.done, clock.total)
     if estimate is None or not is_finite(estimate.x0):
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
 
@@ -106,7 +110,8 @@ def restore(
 class Prepared:
     """A job checked, read and posed: all that comes before the first window.
 
-    ``limit`` is the mask outside which nothing changes, if there is one.
+    ``limit`` is the mask outside which nothing changes, if there is one; ``memory`` the bytes that
+    the job takes at most.
     """
 
     task: Task
@@ -120,6 +125,7 @@ class Prepared:
     problem: Problem
     size: Size
     window_batch: int
+    memory: int
     solver: Solver
     missing: tuple[str, ...]
 
@@ -133,7 +139,7 @@ def prepare(
     method = method_named(job.recipe.method or task.default_method)
     method_values = method.values(job.recipe.method_params)
     steps = checked_steps(task, method, job.recipe.steps)
-    _target(job)
+    target = _target(job)
     photo = load_photo(job.source)
     others = checked_others(task, job, photo)
     mask = checked_mask(job.mask, photo, task, values)
@@ -148,7 +154,11 @@ def prepare(
     batch = fitting_batch(
         window_batch or (1 if loaded.device == "cpu" else 8), job.memory_limit, result, loaded
     )
-    refuse_too_large(job, needed_bytes(result, loaded, batch))
+    needed = needed_bytes(result, loaded, batch)
+    refuse_too_large(job, needed)
+    if target is not None:
+        saved = Size(photo.size.width * scale, photo.size.height * scale)
+        refuse_full_disk(photo, saved, target, task.pictures_beside)
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior)
     if refusal := method.refusal(problem):
@@ -158,8 +168,8 @@ def prepare(
         problem, loaded.prior, size, steps, task.coarse_side, batch, method_values, boundary,
     ))
     return Prepared(
-        task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, solver,
-        missing,
+        task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, needed,
+        solver, missing,
     )
 
 

@@ -117,5 +117,6 @@ TASK = Task(
     ),
     default_steps=3,
     others=(1, 8),
+    pictures_beside=1,
     order=15,
 )

@@ -96,6 +96,8 @@ class Task:
     others: tuple[int, int] = (0, 0)
     # The pyramid ends at the level whose short side is about this long; None: full size only.
     coarse_side: int | None = 256
+    # How many 32-bit pictures of the result's size are saved beside it.
+    pictures_beside: int = 0
     # Output pixels per input pixel, along one side.
     scale: Callable[[Values], int] = field(default=lambda values: 1)
     # The order in which the tasks are shown.

@@ -16,7 +16,7 @@ import pytest
 
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
-from gdp_desktop.restoration.job import CancelToken, Job, Progress, Report
+from gdp_desktop.restoration.job import CancelToken, Cost, Job, Progress, Report, Started
 from gdp_desktop.restoration.restore import restore as real_restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
@@ -360,6 +360,19 @@ def test_the_progress_line_is_for_terminals_only(
     assert "photo.png" in outcome.err and "%" in outcome.err and len(outcome.reports) == 1
 
 
+@pytest.mark.parametrize(("seconds", "as_json", "told"), [
+    (220.0, (), ["photo.png: about 3:40, 1.0 GiB of memory, 1 evaluations"]),
+    (59.0, (), []), (220.0, ("--json",), []),
+])
+def test_a_long_job_is_announced(
+    seconds: float, as_json: tuple[str, ...], told: list[str], run: Run, prior: Path, photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ENGINE, _costing(seconds))
+    outcome = run("restore", photo, "--task", "denoise", "--prior", prior, *as_json)
+    assert outcome.code == 0 and outcome.err.splitlines() == told
+
+
 def _raising(error: BaseException | type[BaseException]) -> Callable[..., Any]:
     def fail(*_: object, **__: object) -> Any:
         raise error
@@ -368,10 +381,10 @@ def _raising(error: BaseException | type[BaseException]) -> Callable[..., Any]:
 
 
 def _only_for(name: str, error: Exception) -> Callable[..., Iterator[Any]]:
-    def engine(job: Job, *rest: Any) -> Iterator[Any]:
+    def engine(job: Job, *rest: Any, **more: Any) -> Iterator[Any]:
         if job.source.name == name:
             raise error
-        return real_restore(job, *rest)
+        return real_restore(job, *rest, **more)
 
     return engine
 
@@ -380,13 +393,25 @@ def _interrupted_at(name: str, times: int = 1) -> Callable[..., Iterator[Any]]:
     """The engine, with Ctrl-C pressed in the first window of a photo."""
 
     def engine(
-        job: Job, cancel: CancelToken, on_window: Callable[[Progress], None]
+        job: Job, cancel: CancelToken, on_window: Callable[[Progress], None], **more: Any
     ) -> Iterator[Any]:
         def press(progress: Progress) -> None:
             on_window(progress)
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
 
-        return real_restore(job, cancel, press if job.source.name == name else on_window)
+        heard = press if job.source.name == name else on_window
+        return real_restore(job, cancel, heard, **more)
+
+    return engine
+
+
+def _costing(seconds: float) -> Callable[..., Iterator[Any]]:
+    """The engine on a machine where the prior was timed."""
+
+    def engine(*given: Any, **more: Any) -> Iterator[Any]:
+        for event in real_restore(*given, **more):
+            yield Started(event.total, Cost(seconds, 2**30, event.total)) if isinstance(
+                event, Started) else event
 
     return engine

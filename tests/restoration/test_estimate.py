@@ -17,7 +17,8 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration import memory
-from gdp_desktop.restoration.estimate import WINDOWS_PER_JOB, cost, estimate, price
+from gdp_desktop.restoration.cost import WINDOWS_PER_JOB, cost
+from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.memory import fitting_batch, needed_bytes
 from gdp_desktop.restoration.priors import load_prior
