@@ -25,6 +25,7 @@ JPEG_NLM_STRENGTH = (4.0, 4.0)
 # Richardson-Lucy, by case.
 WIENER = {
     "deblurring": (1e-3, 2.0), "deblurring-noise": (0.3, 2.0), "motion-blur": (0.03, 0.0),
+    "grey-blur": (1e-3, 1.0), "low-light-blur": (1.0, 2.0),
 }
 # 160 is the most that was tried; without noise more is slowly better.
 ITERATIONS = {"deblurring": 160, "deblurring-noise": 20, "motion-blur": 40}
@@ -32,6 +33,8 @@ ITERATIONS = {"deblurring": 160, "deblurring-noise": 20, "motion-blur": 40}
 INPAINTING_RADIUS = 3
 CLAHE_LIMIT, CLAHE_GRID = 2.0, 8
 WISHED_MEAN = 0.45
+# From here on and up to there a value counts ever less as measured, of [0, 1].
+WHITE = (0.93, 0.985)
 
 
 def non_local_means(noisy: np.ndarray, h: float, h_color: float) -> np.ndarray:
@@ -135,8 +138,12 @@ def _filtered(photo: np.ndarray, transfer: np.ndarray) -> np.ndarray:
 
 def gain(dark: np.ndarray, factor: float) -> np.ndarray:
     """A longer exposure: linear light times ``factor``, clipped."""
-    encoded = torch.from_numpy(np.ascontiguousarray(dark)).clamp(0, 1)
-    return light.encode(factor * light.decode(encoded)).clamp(0, 1).numpy()
+    return displayed(factor * _decoded(dark))
+
+
+def displayed(linear: np.ndarray) -> np.ndarray:
+    """Linear light as sRGB values, clipped."""
+    return light.encode(torch.from_numpy(linear)).clamp(0, 1).numpy().astype(np.float32)
 
 
 def gamma(dark: np.ndarray, mean: float = WISHED_MEAN) -> np.ndarray:
@@ -160,6 +167,37 @@ def clahe(dark: np.ndarray) -> np.ndarray:
 def fused(bracket: Sequence[np.ndarray]) -> np.ndarray:
     """Exposure fusion of differently exposed photos (Mertens et al. 2007, OpenCV's defaults)."""
     return cv2.createMergeMertens().process([as_bytes(photo) for photo in bracket])
+
+
+def merged(bracket: Sequence[np.ndarray], factors: Sequence[float]) -> np.ndarray:
+    """The light that the photos agree on, in linear light; 1 is white in a photo of factor 1.
+
+    Photons are counted: a photo of factor f is given f of weight, and none where it is nearly
+    white (as Debevec and Malik 1997, with their weights for noise instead of a hat).  Where all
+    are white, the darkest is taken.
+    """
+    darkest = int(np.argmin(factors))
+    total, weights = (np.zeros(bracket[0].shape) for _ in range(2))
+    for k, (photo, factor) in enumerate(zip(bracket, factors, strict=True)):
+        weight = factor * ((WHITE[1] - photo) / (WHITE[1] - WHITE[0])).clip(0, 1)
+        weight = weight + 1e-6 * (k == darkest)
+        total = total + weight * _decoded(photo) / factor
+        weights = weights + weight
+    return total / weights
+
+
+def with_tone_of(photo: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """a·photoᵍ, with the a and g (least squares of the logarithms) that come nearest to a
+    reference: for pictures whose brightness and contrast are a matter of taste."""
+    low = 2 / 255
+    x, y = (np.log(image.clip(low, 1).ravel()).astype(np.float64) for image in (photo, reference))
+    exponent = ((x - x.mean()) * (y - y.mean())).mean() / max(x.var(), 1e-12)
+    factor = np.exp(y.mean() - exponent * x.mean())
+    return (factor * photo.clip(0, 1) ** exponent).clip(0, 1).astype(np.float32)
+
+
+def _decoded(photo: np.ndarray) -> np.ndarray:
+    return light.decode(torch.from_numpy(np.ascontiguousarray(photo))).numpy()
 
 
 def as_bytes(photo: np.ndarray) -> np.ndarray:

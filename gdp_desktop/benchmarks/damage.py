@@ -10,20 +10,26 @@ from gdp_desktop.benchmarks.baselines import as_bytes
 from gdp_desktop.benchmarks.photos import as_photo, as_tensor
 from gdp_desktop.diffusion import light
 from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernels import motion_kernel, published_kernel
+from gdp_desktop.diffusion.kernels import gaussian_kernel, motion_kernel, published_kernel
 from gdp_desktop.tasks.super_resolution import KERNELS
 
-MISSING_SHARE = 0.25
+MISSING_SHARE, FEW_MISSING_SHARE = 0.25, 0.1
 JPEG_QUALITY = 20
 # Low light: the share of the light, photons of a white pixel in good light, noise of reading.
 LIGHT_FACTOR, PHOTONS, READ_NOISE = 0.1, 4_000, 1e-3
-
+# Exposures of a bracket, the middle one first, beside that one.  It makes white of half the light
+# of the clean crop's white: what is brighter only the dark exposure holds.
+BRACKET, SCENE_WHITE = (1.0, 0.25, 4.0), 2.0
+# Standard deviations of the blurs of the mixed cases, in pixels.
+GREY_BLUR, DARK_BLUR = 2.0, 1.5
 
 # The blurs of the cases: kernel, and the noise on top of it, of 255.
 BLURS = {
     "deblurring": (published_kernel(), 0.0),
     "deblurring-noise": (published_kernel(), 5.0),
     "motion-blur": (motion_kernel(15, 30), 0.0),
+    "grey-blur": (gaussian_kernel(GREY_BLUR), 0.0),
+    "low-light-blur": (gaussian_kernel(DARK_BLUR), 0.0),
 }
 
 
@@ -49,19 +55,41 @@ def jpeg(clean: np.ndarray) -> np.ndarray:
 
 
 def darkened(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """A tenth of the light, with a sensor's noise: Poisson-distributed photons and Gaussian noise
-    of reading, in linear light; then sRGB in 8 bits."""
+    """A tenth of the light, in sRGB and 8 bits."""
+    return exposed(clean, LIGHT_FACTOR, generator)
+
+
+def exposed(clean: np.ndarray, factor: float, generator: np.random.Generator) -> np.ndarray:
+    """``factor`` times the light, with a sensor's noise: Poisson-distributed photons and Gaussian
+    noise of reading, in linear light; cut off at white, then sRGB in 8 bits."""
     linear = light.decode(torch.from_numpy(clean.copy())).numpy().astype(np.float64)
-    photons = generator.poisson(LIGHT_FACTOR * PHOTONS * linear) / PHOTONS
+    photons = generator.poisson(factor * PHOTONS * linear) / PHOTONS
     read = photons + READ_NOISE * generator.standard_normal(clean.shape)
     return rounded(light.encode(torch.from_numpy(read)).numpy().astype(np.float32))
 
 
-def missing_pixels(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """(H, W), true for a random quarter of the pixels: all three channels are missing there."""
+def bracket(clean: np.ndarray, generator: np.random.Generator) -> list[np.ndarray]:
+    """One photo per exposure of BRACKET, of a scene whose white is SCENE_WHITE."""
+    return [exposed(clean, SCENE_WHITE * factor, generator) for factor in BRACKET]
+
+
+def blurred_and_dark(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Blurred by the lens, then a tenth of the light on the sensor."""
+    return darkened(blurred(clean, "low-light-blur", generator), generator)
+
+
+def grey(clean: np.ndarray) -> np.ndarray:
+    """The mean of R, G and B in all three, neither rounded nor clipped."""
+    return np.repeat(clean.mean(axis=2, keepdims=True), 3, axis=2)
+
+
+def missing_pixels(
+    shape: tuple[int, ...], generator: np.random.Generator, share: float = MISSING_SHARE
+) -> np.ndarray:
+    """(H, W), true for a random share of the pixels: all three channels are missing there."""
     count = shape[0] * shape[1]
     unknown = np.zeros(count, bool)
-    unknown[generator.permutation(count)[: round(MISSING_SHARE * count)]] = True
+    unknown[generator.permutation(count)[: round(share * count)]] = True
     return unknown.reshape(shape[:2])
 
 

@@ -21,6 +21,11 @@ def psnr(result: np.ndarray, reference: np.ndarray) -> float:
     return validation.psnr(result, reference, peak=1.0)
 
 
+def psnr_of_grey(result: np.ndarray, reference: np.ndarray) -> float:
+    """PSNR in dB of the mean of R, G and B: of all but the colours."""
+    return psnr(result.mean(axis=2), reference.mean(axis=2))
+
+
 def ssim(result: np.ndarray, reference: np.ndarray) -> float:
     """Structural similarity, at most 1: mean over R, G, B and all whole windows.
 

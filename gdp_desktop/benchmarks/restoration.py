@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,9 +41,9 @@ DEFAULT = "default"
 # The row that says how sharp and how noisy the clean crops are.
 CLEAN = "clean"
 FIGURES = (
-    "psnr", "ssim", "consistency", "loe", "sharpness", "noise", "evaluations", "seconds",
+    "psnr", "ssim", "grey", "consistency", "loe", "sharpness", "noise", "evaluations", "seconds",
 )
-DIGITS = {"psnr": 2, "ssim": 3, "consistency": 2, "loe": 0, "sharpness": 0, "noise": 2,
+DIGITS = {"psnr": 2, "ssim": 3, "grey": 2, "consistency": 2, "loe": 0, "sharpness": 0, "noise": 2,
           "evaluations": 0, "seconds": 2}
 
 
@@ -80,8 +80,6 @@ def plan(request: Request) -> Plan:
         prior_sha256=loaded.sha256,
         device=loaded.device,
         summary=summary,
-        notes={"measured": f"{len(chosen)} of the photos"}
-        | {f"task {task}": CASES[task].help for task in tasks},
     )
 
 
@@ -95,12 +93,15 @@ def ways_of(request: Request, case: Case) -> list[Way]:
 
 
 def steps_of(request: Request) -> tuple[int | None, ...]:
-    given = request.lists.get("steps", ())
-    if not all(text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_STEPS for text in given):
-        raise BenchmarkError(
-            f'--steps cannot be "{",".join(given)}"; give whole numbers from 1 to {MAX_STEPS}.'
-        )
-    return tuple(int(text) for text in dict.fromkeys(given)) or (None,)
+    given = tuple(dict.fromkeys(request.lists.get("steps", ()))) or (DEFAULT,)
+    for text in given:
+        number = text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_STEPS
+        if not number and text != DEFAULT:
+            raise BenchmarkError(
+                f'--steps cannot be "{",".join(given)}"; give whole numbers from 1 to {MAX_STEPS}, '
+                f'or "{DEFAULT}" for those of each method.'
+            )
+    return tuple(None if text == DEFAULT else int(text) for text in given)
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,8 @@ def without_prior(crops: Crops, path: Path, task: str, name: str) -> Figures:
     result = damaged.trivial[name]()
     seconds = time.perf_counter() - started
     figures = judged(result, clean, damaged, CASES[task])
-    if not damaged.told:  # the problem's degradation is a guess of the task's
-        figures["consistency"] = None
+    if damaged.told:  # else the problem's degradation is a guess of the task's
+        figures["consistency"] = metrics.consistency(result, damaged.problem)
     return {**figures, "seconds": seconds}
 
 
@@ -156,18 +157,21 @@ def with_prior(
     started = time.perf_counter()
     if refusal := method_named(way.method).refusal(damaged.problem):
         raise LeftOut(f"{way.method} of {task}: {refusal}")
-    result, evaluations = solved(
+    x0, evaluations = solved(
         damaged.problem, task_named(CASES[task].task), way, clean.shape, loaded, crops.seed
     )
     seconds = time.perf_counter() - started
-    figures = judged(result, clean, damaged, CASES[task])
+    figures = judged(damaged.seen(x0), clean, damaged, CASES[task])
+    figures["consistency"] = metrics.consistency(
+        as_photo(x0).clip(0, 1), damaged.problem
+    )
     return {**figures, "evaluations": evaluations, "seconds": seconds}
 
 
 def solved(
     problem: Problem, task: Task, way: Way, shape: tuple[int, ...], loaded: LoadedPrior, seed: int
-) -> tuple[np.ndarray, int]:
-    """The engine's answer (H, W, 3) and how many network evaluations it took.
+) -> tuple[torch.Tensor, int]:
+    """The engine's answer (1, 3, H, W) and how many network evaluations it took.
 
     Given steps hold for every pyramid level, so that methods are compared at equal effort; the
     default ones are what the program does.
@@ -189,7 +193,7 @@ def solved(
     x0 = torch.empty(0)
     for estimate in solver.solve(torch.Generator().manual_seed(seed), count):
         x0 = estimate.x0
-    return as_photo(x0).clip(0, 1), evaluations
+    return x0, evaluations
 
 
 def judged(
@@ -198,24 +202,70 @@ def judged(
     return {
         "psnr": metrics.psnr(result, clean),
         "ssim": metrics.ssim(result, clean),
-        "consistency": metrics.consistency(result, damaged.problem),
+        "grey": metrics.psnr_of_grey(result, clean) if case.judges_grey else None,
         "loe": metrics.lightness_order_error(result, damaged.y) if case.judges_light else None,
         "sharpness": metrics.laplacian_variance(result),
         "noise": metrics.estimated_noise(result),
     }
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """Means over the photos, one line per task, method and steps."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    order = {task: number for number, task in enumerate(CASES)}
-    for row in sorted(rows, key=lambda row: order[row["task"]]):
-        groups.setdefault((row["task"], row["method"], row["steps"]), []).append(row)
-    lines = [
-        [*key, str(len(its)), *(markdown.mean(its, name, DIGITS[name]) for name in FIGURES)]
-        for key, its in groups.items()
-    ]
-    return "Means over the photos.\n\n" + markdown.table(
-        ["task", "method", "steps", "photos", *FIGURES], lines, texts=3
-    )
+Line = tuple[str, str, str]  # task, method, steps
 
+
+def summary(rows: Sequence[Row]) -> str:
+    """What was done to the photos, and the means over them, one line per task, method and steps.
+
+    Slow methods may have been measured on fewer photos than others: then all that have these are
+    compared on them once more.
+    """
+    lines: dict[Line, dict[str, Row]] = {}
+    for row in sorted(rows, key=_place):
+        line = row["task"], row["method"], row["steps"]
+        lines.setdefault(line, {})[row["photo"]] = row
+    tasks = dict.fromkeys(task for task, _, _ in lines)
+    parts = [
+        "\n".join(f"- task {task}: {CASES[task].help}" for task in tasks),
+        "Means over the photos.", _table(lines),
+    ]
+    for photos, tasks_on_them in fewer_photos(lines).items():
+        parts += [f"The same on {len(photos)} of the photos, where a line above has only these.",
+                  _table(on_these(lines, photos, tasks_on_them))]
+    return "\n\n".join(parts)
+
+
+def _place(row: Row) -> tuple[int, ...]:
+    """Where a row stands: tasks as in CASES, of each the answers without a prior first."""
+    case = CASES[row["task"]]
+    methods = (CLEAN, *case.trivial, *METHODS)
+    steps = int(row["steps"]) if row["steps"].isdigit() else 0
+    return list(CASES).index(row["task"]), methods.index(row["method"]), steps
+
+
+def fewer_photos(
+    lines: Mapping[Line, Mapping[str, Row]]
+) -> dict[frozenset[str], set[str]]:
+    """The sets of photos that some line has and another line of its task exceeds, largest first,
+    and the tasks in which this is so."""
+    sets: dict[frozenset[str], set[str]] = {}
+    for (task, _, _), its in lines.items():
+        if any(other == task and len(more) > len(its) for (other, _, _), more in lines.items()):
+            sets.setdefault(frozenset(its), set()).add(task)
+    return dict(sorted(sets.items(), key=lambda entry: (-len(entry[0]), sorted(entry[0]))))
+
+
+def on_these(
+    lines: Mapping[Line, Mapping[str, Row]], photos: frozenset[str], tasks: set[str]
+) -> dict[Line, dict[str, Row]]:
+    """The lines of these tasks that have all these photos, and of them only these."""
+    return {
+        line: {photo: its[photo] for photo in sorted(photos)}
+        for line, its in lines.items() if line[0] in tasks and photos <= its.keys()
+    }
+
+
+def _table(lines: Mapping[Line, Mapping[str, Row]]) -> str:
+    return markdown.table(["task", "method", "steps", "photos", *FIGURES], [
+        [*line, str(len(its)),
+         *(markdown.mean(list(its.values()), name, DIGITS[name]) for name in FIGURES)]
+        for line, its in lines.items()
+    ], texts=3)

@@ -49,7 +49,7 @@ def run(name: str, request: Request) -> Iterator[Measuring]:
         sentence = "" if cell in table else measure(cell, table)
         if sentence:
             left_out[sentence] = None
-    rows = table.rows(plan.cells)
+    rows = table.rows()
     header = header_of(plan, rows, left_out)
     table.finish(header)
     text = markdown.document(name.capitalize(), header, plan.summary(rows))

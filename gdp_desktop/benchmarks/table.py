@@ -55,9 +55,9 @@ class Table:
         with self.path.open("a", newline="", encoding="utf-8") as file:
             file.write(self._as_csv([row]))
 
-    def rows(self, cells: Iterable[Cell]) -> list[dict[str, str]]:
-        """The rows of the given cells as far as they are measured, in their order."""
-        return [self._rows[cell.key] for cell in cells if cell in self]
+    def rows(self) -> list[dict[str, str]]:
+        """All rows, those of earlier calls as well."""
+        return list(self._rows.values())
 
     def finish(self, header: Mapping[str, str]) -> None:
         """Puts the rows in the order of the plan, however often the run was stopped, and the

@@ -79,15 +79,16 @@ def trials_of() -> Iterator[tuple[str, str, str, Damage, Answer]]:
         answer = partial(baselines.non_local_means, h=h, h_color=h_color)
         yield "nlm", "jpeg-20", f"{h} {h_color}", _as_jpeg, answer
     for case, (kernel, _) in damage.BLURS.items():
-        spoil = partial(_with_blur, case)
+        dark = case == "low-light-blur"
+        blurred = _dark_and_bright_again if dark else partial(_with_blur, case)
         for ratio, power in WIENER:
             answer = partial(
                 baselines.wiener, kernel=kernel.numpy(), noise_to_signal=ratio, power=power
             )
-            yield "wiener", case, f"{ratio:g} {power}", spoil, answer
-        for count in ITERATIONS:
+            yield "wiener", case, f"{ratio:g} {power}", blurred, answer
+        for count in ITERATIONS if case in baselines.ITERATIONS else ():
             answer = partial(baselines.richardson_lucy, kernel=kernel.numpy(), iterations=count)
-            yield "richardson-lucy", case, str(count), spoil, answer
+            yield "richardson-lucy", case, str(count), blurred, answer
 
 
 def measured(
@@ -104,6 +105,10 @@ def _with_noise(sigma: int, clean: np.ndarray, generator: np.random.Generator) -
 
 def _with_blur(case: str, clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return damage.blurred(clean, case, generator)
+
+
+def _dark_and_bright_again(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return baselines.gain(damage.blurred_and_dark(clean, generator), 1 / damage.LIGHT_FACTOR)
 
 
 def _as_jpeg(clean: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -116,3 +116,27 @@ def test_exposure_fusion_takes_the_well_exposed(photo: np.ndarray) -> None:
     assert answer.shape == photo.shape
     errors = [np.abs(answer - other).mean() for other in (dark, photo, bright)]
     assert min(errors) == errors[1]
+
+
+def test_merging_counts_photons_and_leaves_out_what_is_clipped() -> None:
+    light_of_scene = np.linspace(0.01, 2, 40 * 48 * 3).reshape(40, 48, 3)
+    rng, factors = np.random.default_rng(0), (1.0, 0.25, 4.0)
+    photos = [
+        baselines.displayed(f * light_of_scene + 0.003 * rng.standard_normal(light_of_scene.shape))
+        for f in factors
+    ]
+    error = baselines.merged(photos, factors) - light_of_scene
+    shadows, highlights = light_of_scene < 0.2, light_of_scene > 1.1
+    assert np.sqrt((error[shadows] ** 2).mean()) < 0.001  # the bright one: a quarter of 0.003
+    assert np.abs(error[highlights].mean()) < 0.01
+    assert np.sqrt((error[highlights] ** 2).mean()) == pytest.approx(0.012, rel=0.1)
+    white = [np.ones((4, 4, 3), np.float32)] * 3
+    assert np.allclose(baselines.merged(white, factors), 4)  # the darkest says the most
+
+
+def test_tone_is_forgiven_and_nothing_else(photo: np.ndarray) -> None:
+    other_tone = (0.8 * photo**0.6).astype(np.float32)
+    assert psnr(baselines.with_tone_of(other_tone, photo), photo) > 45
+    upside_down = photo[::-1].copy()
+    assert psnr(baselines.with_tone_of(upside_down, photo), photo) < 20
+    assert np.isfinite(baselines.with_tone_of(flat(), photo[:40, :48])).all()
