@@ -8,7 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.linear import Linear, conjugate_gradients, jacobi, linearised
+from gdp_desktop.diffusion.linear import (
+    Linear,
+    conjugate_gradients,
+    jacobi,
+    linearised,
+    pointwise_slope,
+)
 from gdp_desktop.diffusion.spectrum import Diagonal, Means, Spectrum
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
@@ -66,6 +72,10 @@ class Degradation(nn.Module):
         kernel and a photo that wraps around.  An asymmetric kernel beside a mirror has none.
         """
         return Diagonal(torch.ones(1, 1, 1, 1)) if self._is_identity else None
+
+    def slope(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """D(x) and dD/dx of a pointwise D, both of the shape of x in [-1, 1]."""
+        return pointwise_slope(self, x)
 
     def adjoint(self, residual: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Dᵀ residual, (N, 3, H, W); of a nonlinear D, the adjoint of its Jacobian at x.

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
+from gdp_desktop.diffusion.light import decode, decode_slope, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.diffusion.strips import Rows
 
@@ -79,7 +79,7 @@ class Exposures(Degradation):
 
     def _weight(self, y: torch.Tensor) -> torch.Tensor:
         """One over the variance of the light read from each value, up to a factor; (n, 3, H, W)."""
-        slope = decode_slope(unit(y)) / self.log_factor.exp()
+        slope = light_per_value(unit(y)) / self.log_factor.exp()
         # Cut off everywhere: the shortest exposure of a bright value, the longest of a dark one.
         bright = (y[:1] > 0).float()
         factor = self.log_factor.exp()
@@ -91,11 +91,11 @@ class Exposures(Degradation):
         smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
         weight = self._weight(smooth)
         share = weight / weight.sum(dim=0, keepdim=True)
-        slope = decode_slope(unit(smooth)) / self.log_factor.exp()
+        slope = light_per_value(unit(smooth)) / self.log_factor.exp()
         light = (share * slope).square().sum(dim=0, keepdim=True).sqrt()
         shown = roll_off(self.merged(smooth) / self.light)
         # encode ∘ roll_off, by the inverse of its inverse's slope.
-        curve = (1 - 2 * (shown - 0.5).clamp(min=0)) / decode_slope(encode(shown))
+        curve = (1 - 2 * (shown - 0.5).clamp(min=0)) / light_per_value(encode(shown))
         gain = (curve * light / self.light).mean(dim=1, keepdim=True)
         return gain.clamp(0.05, 20)
 
@@ -148,10 +148,9 @@ class Exposures(Degradation):
         }
 
 
-def decode_slope(encoded: torch.Tensor) -> torch.Tensor:
-    """The derivative of ``decode`` on [0, 1]."""
-    curve = 2.4 / 1.055 * ((encoded.clamp(0.04045, 1) + 0.055) / 1.055) ** 1.4
-    return torch.where(encoded <= 0.04045, torch.full_like(encoded, 1 / 12.92), curve)
+def light_per_value(encoded: torch.Tensor) -> torch.Tensor:
+    """How much more light a little more of an encoded value in [0, 1] means."""
+    return decode_slope(encoded, decode(encoded))
 
 
 def unclipped(y: torch.Tensor) -> torch.Tensor:

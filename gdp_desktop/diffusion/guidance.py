@@ -15,7 +15,6 @@ from gdp_desktop.diffusion.linear import (
     conjugate_gradients,
     jacobi,
     linearised,
-    pointwise_slope,
 )
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.spectrum import Spectrum
@@ -196,7 +195,7 @@ def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     forward: Linear
     adjoint: Linear
     if degradation.pointwise and measurement.y.shape == x0.shape:
-        predicted, slope = pointwise_slope(degradation, x0)
+        predicted, slope = degradation.slope(x0)
         forward = adjoint = slope.mul
     else:
         predicted, forward, adjoint = linearised(degradation, x0)

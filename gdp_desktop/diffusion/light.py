@@ -1,43 +1,80 @@
 """Linear light: the sRGB transfer curve and a soft shoulder for highlights, all invertible.
 
-Values are in [0, 1] unless said; every function is elementwise and differentiable.
+Values are in [0, 1] unless said; every function is elementwise and differentiable.  Each comes in
+two pieces that meet at a threshold, and is written as the sum of what happens below and above it:
+choosing by ``where``, and ``pow``, take twenty times as long as adding and clamping.
 """
 
 from __future__ import annotations
 
 import torch
 
+# Up to here sRGB is a straight line (IEC 61966-2-1), in encoded values and in linear light.
+LINE_END = 0.04045
+LINE_END_LIGHT = LINE_END / 12.92
+# What the curve says there: the standard's numbers meet to seven digits.
+CURVE_START_LIGHT = ((LINE_END + 0.055) / 1.055) ** 2.4
+CURVE_START = 1.055 * LINE_END_LIGHT ** (1 / 2.4) - 0.055
+
 SHOULDER_START = 0.5
 # The inverse shoulder sends 1 to infinity; one 8-bit step below is where it stops.
 SHOULDER_END = 1 - 1 / 255
+ROOM = 1 - SHOULDER_START
 
 
 def decode(encoded: torch.Tensor) -> torch.Tensor:
     """sRGB values to linear light (IEC 61966-2-1)."""
-    encoded = encoded.clamp(0, 1)
-    curve = ((encoded.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4
-    return torch.where(encoded <= 0.04045, encoded / 12.92, curve)
+    line = encoded.clamp(0, LINE_END) / 12.92
+    # Rounding must not make black darker than black.
+    return line + (_decoded_curve(encoded.clamp(LINE_END, 1)) - CURVE_START_LIGHT).clamp(min=0)
+
+
+def decode_slope(encoded: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
+    """d decode / d encoded on [0, 1], where ``linear`` is ``decode(encoded)``."""
+    curve = 2.4 * linear / (encoded.clamp(min=LINE_END) + 0.055)
+    return curve.lerp_(torch.full_like(curve, 1 / 12.92), _is_below(encoded, LINE_END))
 
 
 def encode(linear: torch.Tensor) -> torch.Tensor:
     """Linear light to sRGB values; above 1 the curve goes on."""
-    linear = linear.clamp(min=0)
-    curve = 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(linear <= 0.0031308, linear * 12.92, curve)
+    line = linear.clamp(0, LINE_END_LIGHT) * 12.92
+    return line + (_encoded_curve(linear.clamp(min=LINE_END_LIGHT)) - CURVE_START).clamp(min=0)
+
+
+def encode_slope(linear: torch.Tensor, encoded: torch.Tensor) -> torch.Tensor:
+    """d encode / d linear, where ``encoded`` is ``encode(linear)``."""
+    curve = (encoded + 0.055).div_(linear.clamp(min=LINE_END_LIGHT)).div_(2.4)
+    return curve.lerp_(torch.full_like(curve, 12.92), _is_below(linear, LINE_END_LIGHT))
 
 
 def roll_off(linear: torch.Tensor) -> torch.Tensor:
     """Linear light of any brightness to [0, 1): unchanged up to one half, then an exponential
     approach to 1 instead of clipping."""
-    room = 1 - SHOULDER_START
     above = (linear - SHOULDER_START).clamp(min=0)
-    return torch.where(
-        linear <= SHOULDER_START, linear, SHOULDER_START + room * (1 - (-above / room).exp())
-    )
+    return linear.clamp(max=SHOULDER_START) + ROOM * (1 - (-above / ROOM).exp())
 
 
 def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     """The inverse of roll_off on [0, 1)."""
-    room = 1 - SHOULDER_START
-    share = ((rolled - SHOULDER_START) / room).clamp(0, (SHOULDER_END - SHOULDER_START) / room)
-    return torch.where(rolled <= SHOULDER_START, rolled, SHOULDER_START - room * (1 - share).log())
+    share = (rolled.clamp(SHOULDER_START, SHOULDER_END) - SHOULDER_START) / ROOM
+    return rolled.clamp(max=SHOULDER_START) - ROOM * (1 - share).log()
+
+
+def undo_roll_off_slope(rolled: torch.Tensor, undone: torch.Tensor) -> torch.Tensor:
+    """d undo_roll_off / d rolled, where ``undone`` is ``undo_roll_off(rolled)``; 0 where it has
+    stopped."""
+    stretch = (undone.clamp(min=SHOULDER_START) - SHOULDER_START).div_(ROOM).exp_()
+    return stretch.mul_(_is_below(rolled, SHOULDER_END))
+
+
+def _decoded_curve(encoded: torch.Tensor) -> torch.Tensor:
+    return (((encoded + 0.055) / 1.055).log() * 2.4).exp()
+
+
+def _encoded_curve(linear: torch.Tensor) -> torch.Tensor:
+    return 1.055 * (linear.log() / 2.4).exp() - 0.055
+
+
+def _is_below(values: torch.Tensor, threshold: float) -> torch.Tensor:
+    """1 up to the threshold, 0 above, as numbers of the kind of ``values``."""
+    return values.clone().le_(threshold)

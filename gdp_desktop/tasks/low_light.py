@@ -9,7 +9,15 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.light import decode, encode, roll_off, undo_roll_off
+from gdp_desktop.diffusion.light import (
+    decode,
+    decode_slope,
+    encode,
+    encode_slope,
+    roll_off,
+    undo_roll_off,
+    undo_roll_off_slope,
+)
 from gdp_desktop.diffusion.light_factor import LightFactor
 from gdp_desktop.diffusion.linear import pointwise_slope
 from gdp_desktop.diffusion.noise import noise_to_remove
@@ -62,6 +70,19 @@ class LowLight(Degradation):
         radiance = undo_roll_off(decode(unit(x)))
         dimmed = encode(self.log_factor.exp() * self.light * radiance)
         return 2 * (dimmed + self._haze_at(x)) - 1
+
+    def slope(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # The chain rule by hand: half the time of walking back through the powers.
+        encoded = unit(x)
+        rolled = decode(encoded)
+        radiance = undo_roll_off(rolled)
+        light = self.log_factor.exp() * self.light
+        dim = light * radiance
+        dimmed = encode(dim)
+        slope = encode_slope(dim, dimmed) * light
+        slope *= undo_roll_off_slope(rolled, radiance)
+        slope *= decode_slope(encoded, rolled)
+        return 2 * (dimmed + self._haze_at(x)) - 1, slope
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         radiance = self._measured_light(y) / (self.log_factor.exp() * self.light)

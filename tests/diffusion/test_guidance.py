@@ -294,6 +294,10 @@ def test_degradations_that_call_themselves_pointwise_are(module: Degradation) ->
     )
     assert module.pointwise == is_diagonal
     assert isinstance(module, nn.Module)
+    if is_diagonal:
+        predicted, slope = module.slope(x)
+        assert torch.equal(predicted, module(x))
+        torch.testing.assert_close(slope.flatten(), jacobian.diagonal(), rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("coarse", [False, True])

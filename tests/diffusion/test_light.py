@@ -7,9 +7,12 @@ from gdp_desktop.diffusion.light import (
     SHOULDER_END,
     SHOULDER_START,
     decode,
+    decode_slope,
     encode,
+    encode_slope,
     roll_off,
     undo_roll_off,
+    undo_roll_off_slope,
 )
 
 UNIT = torch.linspace(0, 1, 20_001, dtype=torch.float64)
@@ -67,3 +70,14 @@ def test_values_and_slopes_are_finite(curve, dtype) -> None:
 def test_gradients(curve) -> None:
     away_from_edges = torch.tensor([0.001, 0.02, 0.1, 0.3, 0.6, 0.9], dtype=torch.float64)
     assert torch.autograd.gradcheck(curve, (away_from_edges.requires_grad_(True),))
+
+
+@pytest.mark.parametrize(("curve", "slope"), [
+    (decode, decode_slope), (encode, encode_slope), (undo_roll_off, undo_roll_off_slope),
+])
+def test_slopes_by_hand_are_those_of_the_curve(curve, slope) -> None:
+    # None of them exactly where two pieces meet.
+    x = torch.linspace(0, 1, 998, dtype=torch.float64, requires_grad=True)
+    values = curve(x)
+    true = torch.autograd.grad(values.sum(), x)[0]
+    torch.testing.assert_close(slope(x.detach(), values.detach()), true, rtol=1e-5, atol=1e-9)
