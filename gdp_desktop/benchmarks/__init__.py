@@ -41,6 +41,18 @@ BENCHMARKS = {
             },
         ),
         Benchmark(
+            "published",
+            "the default beside GDP, DiffPIR and DPS as published: quality, and times as long",
+            crop=4096,
+            lists={
+                "sizes": "of the pictures (default 600x400,1900x1060); no side exceeds --crop",
+                "tasks": "kinds of damage (default: all)",
+                "methods": "of default, gdp-x0, deepinv-diffpir, deepinv-dps (default: all)",
+                "steps": "for each size, how many first steps of the published methods are timed "
+                         "to tell the time of all; no quality then (default all)",
+            },
+        ),
+        Benchmark(
             "speed",
             "time and memory of whole jobs beside what the network and the machine could do",
             lists={"sizes": "megapixels (default 0.25,1,3,6,12,24)"},

@@ -17,7 +17,7 @@ from gdp_desktop.benchmarks.table import Table
 from gdp_desktop.image.files import atomic_write
 
 # Whose versions can change a figure.
-LIBRARIES = ("torch", "numpy", "opencv-python", "bm3d")
+LIBRARIES = ("torch", "numpy", "opencv-python", "bm3d", "deepinv")
 
 
 @dataclass(frozen=True)
