@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -120,3 +121,16 @@ def _isolate_settings(folder: Path) -> None:
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     scope = QSettings.Scope.UserScope
     QSettings.setPath(QSettings.Format.IniFormat, scope, str(folder / "settings"))
+
+
+@pytest.fixture(scope="session")
+def deepinv() -> ModuleType:
+    """The library deepinv, which other implementations are compared with; skips where there is
+    none, as it is not needed for testing alone."""
+    from gdp_desktop.benchmarks.deepinv_samplers import library
+    from gdp_desktop.benchmarks.plan import LeftOut
+
+    try:
+        return library()
+    except LeftOut as reason:
+        pytest.skip(str(reason))

@@ -38,14 +38,6 @@ def damaged(case: str) -> Damaged:
     return CASES[case].damaged(clean, np.random.default_rng(5))
 
 
-def deepinv() -> ModuleType:
-    """deepinv, or the reason to skip."""
-    try:
-        return deepinv_samplers.library()
-    except LeftOut as reason:
-        pytest.skip(str(reason))
-
-
 # The windows of the released code.
 
 @pytest.mark.parametrize(("size", "count"), [
@@ -200,9 +192,9 @@ def test_what_is_left_out_is_said(
 # deepinv's samplers with our network and our D.
 
 @pytest.mark.parametrize("case", published.LINEAR)
-def test_deepinv_has_our_operator(case: str) -> None:
+def test_deepinv_has_our_operator(case: str, deepinv: ModuleType) -> None:
     problem = damaged(case).problem
-    physics = deepinv_samplers.physics_of(problem, deepinv())
+    physics = deepinv_samplers.physics_of(problem, deepinv)
     generator = torch.Generator().manual_seed(2)
     u = torch.rand(1, 3, 32, 64, generator=generator)
     y = torch.rand(problem.y.shape, generator=generator)
@@ -236,15 +228,15 @@ def test_deepinv_has_our_network() -> None:
 
 @pytest.mark.parametrize("method", deepinv_samplers.SAMPLERS)
 def test_deepinv_evaluates_as_often_as_is_said(
-    method: str, monkeypatch: pytest.MonkeyPatch
+    method: str, deepinv: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    library, problem = deepinv(), damaged("inpainting-25").problem
+    problem = damaged("inpainting-25").problem
     monkeypatch.setattr(deepinv_samplers, "DPS_STEPS", 12)
     torch.manual_seed(0)
     network = UNet(UNetConfig(widths=(8, 8), blocks=(1, 1), embedding=16))
     denoiser = deepinv_samplers.denoiser_of(UNetPrior(network).on("cpu"), lambda: None)
     sampler = deepinv_samplers.SAMPLERS[method]
-    x0 = sampler.run(problem, denoiser, 1, library)
+    x0 = sampler.run(problem, denoiser, 1, deepinv)
     assert x0.shape == (1, 3, 32, 64) and bool(torch.isfinite(x0).all()) and not x0.requires_grad
     assert denoiser.evaluations == (11 if sampler.differentiates else sampler.steps)
     known = problem.degradation(torch.ones(1, 3, 32, 64))
@@ -252,8 +244,9 @@ def test_deepinv_evaluates_as_often_as_is_said(
         assert float((known * (x0 - problem.y)).square().mean().sqrt()) < 0.02
 
 
-def test_deepinv_is_stopped_after_a_few_steps(bench: Bench, table: Path) -> None:
-    deepinv()
+def test_deepinv_is_stopped_after_a_few_steps(
+    bench: Bench, table: Path, deepinv: ModuleType
+) -> None:
     words = ["--methods", ",".join(deepinv_samplers.SAMPLERS), "--steps", "3"]
     assert bench("published", *FEW, *words).code == 0
     rows = {row["method"]: row for row in rows_of(table)}
