@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
-from pathlib import Path
+from functools import cache, partial
 
-import cv2
-import numpy as np
 import torch
 
 from gdp_desktop.benchmarks import deepinv_samplers, markdown, metrics
@@ -22,6 +19,7 @@ from gdp_desktop.benchmarks.photos import (
     generator_for,
     judging_photos,
 )
+from gdp_desktop.benchmarks.pictures import Picture, pictures_of
 from gdp_desktop.benchmarks.plan import (
     BenchmarkError,
     Cell,
@@ -33,7 +31,6 @@ from gdp_desktop.benchmarks.plan import (
 )
 from gdp_desktop.benchmarks.stopwatch import Enough, Stopwatch
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.adaptive import level_count
 from gdp_desktop.methods.gdp import PUBLISHED_STEPS
@@ -84,15 +81,15 @@ def plan(request: Request) -> Plan:
         device=loaded.device,
         summary=summary,
         notes={
-            "measured": f"{len({picture for picture, _ in pictures})} pictures; no quality of "
-                        "photos that had to be enlarged to the size",
+            "pictures": "the middle of a photo; where none is as large, of one enlarged to the "
+                        "size, which is timed and not judged",
             f"method {DEFAULT}": "the task's own method and steps",
             f"method {RELEASED}": "GDP on x̃0 with its published scale, windows of 256×256 every "
                                   "128 pixels, one after the other",
             "methods deepinv": "that library's DiffPIR and DPS with their defaults; same network, "
                                "same D, the photo as one window; linear damage only",
             "megapixels": "sent through the network, all evaluations together",
-            "extrapolated": "the seconds of all steps, from the first few",
+            "extrapolated": "the seconds of all steps, told from those of the first few",
         } | {f"task {task}": CASES[task].help for task in tasks},
     )
 
@@ -134,50 +131,6 @@ def fitting(size: Size, loaded: LoadedPrior, longest: int) -> Size:
     coarsest = max(level_count(size, task_named(CASES[name].task).coarse_side) for name in TASKS)
     multiple = math.lcm(MULTIPLE, loaded.prior.stride << (coarsest - 1))
     return Size(*(-(-side // multiple) * multiple for side in (size.width, size.height)))
-
-
-@dataclass(frozen=True)
-class Picture:
-    """The middle of a photo, as much of it as has the proportions, ``enlarged`` if that is less
-    than ``size``."""
-
-    path: Path
-    size: Size
-    enlarged: bool = False
-
-    def clean(self) -> np.ndarray:
-        """(H, W, 3) in [0, 1]"""
-        return _middle(self)
-
-
-@lru_cache(maxsize=2)
-def _middle(picture: Picture) -> np.ndarray:
-    pixels = load_photo(picture.path).to_unit()[..., :3].astype(np.float32)
-    width, height = picture.size.width, picture.size.height
-    share = min(1.0, pixels.shape[1] / width, pixels.shape[0] / height)
-    rows, columns = round(share * height), round(share * width)
-    top, left = (pixels.shape[0] - rows) // 2, (pixels.shape[1] - columns) // 2
-    middle = pixels[top : top + rows, left : left + columns]
-    if picture.enlarged:
-        middle = cv2.resize(middle, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    middle = np.ascontiguousarray(middle)
-    middle.setflags(write=False)
-    return middle
-
-
-def pictures_of(photos: Sequence[Path], size: Size, count: int | None) -> list[Picture]:
-    """Of the photos that are as large; if none is, the first one enlarged, for the time alone."""
-    large = [path for path in photos if _holds(_size_of(path), size)]
-    return [Picture(path, size) for path in large[:count]] or [Picture(photos[0], size, True)]
-
-
-@cache
-def _size_of(path: Path) -> Size:
-    return load_photo(path).size
-
-
-def _holds(photo: Size, size: Size) -> bool:
-    return photo.width >= size.width and photo.height >= size.height
 
 
 @dataclass(frozen=True)

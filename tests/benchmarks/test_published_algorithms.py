@@ -13,6 +13,7 @@ import torch
 from gdp_desktop.benchmarks import deepinv_samplers, published, stopwatch
 from gdp_desktop.benchmarks.cases import CASES, Damaged
 from gdp_desktop.benchmarks.gdp_released import ReleasedGDP, SlidingWindows
+from gdp_desktop.benchmarks.pictures import Picture
 from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.benchmarks.stopwatch import Enough, Stopwatch
 from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
@@ -143,7 +144,7 @@ def test_low_light_is_that_of_the_paper(bench: Bench, table: Path) -> None:
     assert [row["method"] for row in rows_of(table)] == ["default", "gdp-x0"]
     spoilt = damaged("low-light")
     contest = published.Contest(
-        published.Picture(Path("x"), Size(64, 32)), "low-light", 0, loaded=None  # type: ignore
+        Picture(Path("x"), Size(64, 32)), "low-light", 0, loaded=None  # type: ignore
     )
     posed = published.problem_of_gdp(contest, spoilt)
     assert posed.published is not None and torch.equal(posed.y, spoilt.problem.y)
