@@ -56,5 +56,13 @@ def features_of_prior(prior: Prior) -> Features:
     return seen
 
 
+def features_if_any(prior: Prior) -> Features | None:
+    """``features_of_prior``, or None for a prior of another kind."""
+    try:
+        return features_of_prior(prior)
+    except ValueError:
+        return None
+
+
 def _unit_length(features: torch.Tensor) -> torch.Tensor:
     return features / (features.square().sum(dim=1, keepdim=True) + 1e-10).sqrt()

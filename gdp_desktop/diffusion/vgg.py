@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError
@@ -55,6 +57,24 @@ def convolutions() -> list[tuple[int, int]]:
             index += 2
         index += 1
     return found
+
+
+def read_vgg16(path: str | Path) -> VGG16:
+    """The network with the weights of a file, as torch.save or safetensors writes them; nothing in
+    it is run.  Raises CheckpointError if it cannot be read or is another network's."""
+    path = Path(path)
+    try:
+        tensors = (
+            load_file(path) if path.suffix.lower() == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    # A damaged pickle can end in almost any error.
+    except Exception as error:
+        raise CheckpointError(
+            f"{path.name} cannot be read as weights; give a file of VGG-16 as PyTorch or "
+            "safetensors saves it."
+        ) from error
+    return vgg16_with(tensors)
 
 
 def vgg16_with(tensors: Mapping[str, torch.Tensor]) -> VGG16:

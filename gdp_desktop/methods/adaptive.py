@@ -11,6 +11,7 @@ import torch
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
@@ -134,6 +135,10 @@ class CoarseToFine:
             raise ValueError("A problem has at least one level.")
         yield Estimate(coarse, 0, is_result=True)
 
+    def quality_at(self, level: Level) -> tuple[QualityTerm, ...]:
+        likeness = self.problem.likeness(level.degradation, level.y, level.sigma_y)
+        return (*self.problem.quality, *likeness)
+
     def start_sigma(self, level: Level) -> float:
         """The noise level of x_t the level starts from."""
         if level.start_sigma is not None:
@@ -188,7 +193,7 @@ class CoarseToFine:
                 measurements.append(
                     Measurement(rows.of(coarse, height), BlockMean(2), COARSE_SIGMA)
                 )
-            quality = self.problem.quality if is_coarsest else ()
+            quality = self.quality_at(level) if is_coarsest else ()
             return Guidance(
                 measurements, quality, solver_steps=self.problem.solver_steps, learn=learn
             )

@@ -43,8 +43,10 @@ class FromPhoto(ReverseProcess):
             held = self.own_noise.square() / float(self.schedule.sigmas[-1]) ** 2
             news = (1 - held).clamp(0, 1)
             measured = Measurement(self.y, self.degradation, self.sigma_y, news)
+            likeness = problem.likeness(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(
-                [measured], problem.quality, solver_steps=problem.solver_steps, learn=True
+                [measured], (*problem.quality, *likeness), solver_steps=problem.solver_steps,
+                learn=True,
             )
 
     def choose_schedule(self) -> Schedule:

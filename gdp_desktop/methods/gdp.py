@@ -103,12 +103,14 @@ class GenerativeDiffusionPrior(ReverseProcess):
 
     def _pull_of_quality(self, x: torch.Tensor) -> torch.Tensor:
         """∇Q in the data term's units, which κ then multiplies."""
-        published = self._published_kappa()
-        if published is not None and self.published is not None:
-            return quality_gradient(self.published.quality, x) / published
+        problem, published = self.given.problem, self._published_kappa()
+        likeness = problem.likeness(self.degradation, self.y, self.sigma_y)
         # A problem states Q beside ½‖y - D(x)‖²/σ_y².
         variance = max(self.sigma_y, SMALLEST_SIGMA) ** 2
-        return variance * quality_gradient(self.given.problem.quality, x)
+        if published is not None and self.published is not None:
+            pull = quality_gradient(self.published.quality, x) / published
+            return pull + variance * quality_gradient(likeness, x) if likeness else pull
+        return variance * quality_gradient((*problem.quality, *likeness), x)
 
 
 HELP = """The published method this program is named after. It begins with pure noise and comes to a

@@ -39,9 +39,11 @@ class Guided(ReverseProcess):
         return [Measurement(self.y, self.degradation, self.sigma_y)]
 
     def guidance_of(self, measurements: list[Measurement]) -> Guidance:
-        problem = self.given.problem
+        problem, photo = self.given.problem, measurements[0]
+        likeness = problem.likeness(photo.degradation, photo.y, photo.sigma)
         return Guidance(
-            measurements, problem.quality, solver_steps=problem.solver_steps, learn=True
+            measurements, (*problem.quality, *likeness), solver_steps=problem.solver_steps,
+            learn=True,
         )
 
     def start_sigma(self) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from gdp_desktop.diffusion.guidance import Measurement
+from gdp_desktop.diffusion.guidance import Guidance, Measurement
 from gdp_desktop.diffusion.quad_prior import QuadDifference
 from gdp_desktop.methods.guided import START, Guided
 from gdp_desktop.methods.method import Method
@@ -33,6 +35,10 @@ class Quadruple(Guided):
             share = torch.full((1, 1, 1, 1), float(self.given.values["data"]))
             found.insert(0, Measurement(self.y, self.degradation, self.sigma_y, share))
         return found
+
+    def guidance_of(self, measurements: list[Measurement]) -> Guidance:
+        # It is features that are compared already.
+        return replace(super().guidance_of(measurements), quality=self.given.problem.quality)
 
 
 def refusal(problem: Problem) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.by_products import by_product_path, save_by_product
 from gdp_desktop.image.errors import PhotoError, shown
@@ -266,6 +267,7 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
         scene.source if region == whole(scene.photo) else None,
         region.size,
         tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
+        features_if_any(prior),
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)

@@ -30,6 +30,7 @@ from gdp_desktop.diffusion.quality import (
 from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
+from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -248,6 +249,7 @@ def pose(given: Given, values: Values) -> Problem:
         LightFactor.exposed(y, values["exposure"]) if as_published else linear_light(y, values)
     )
     noise = noise_to_remove(y, PYRAMID_LEVELS)
+    likeness = likeness_of(values, given.prior_features)
     return Problem(
         y=y,
         degradation=degradation,
@@ -258,6 +260,7 @@ def pose(given: Given, values: Values) -> Problem:
         ),
         start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=20,
         published=published.LOW_LIGHT if as_published else None,
+        distances=likeness.distances, notes=likeness.notes,
     )
 
 
@@ -285,6 +288,7 @@ TASK = Task(
             ("linear", "As it adds up"), ("gdp", "As in the GDP paper"),
         ), "How the photo came to be dark: by less light, as in a camera, or by one factor on the "
            "values of the file, as the paper has it, for comparisons with its figures."),
+        *LIKENESS,
     ),
     default_steps=2,
     order=10,

@@ -14,6 +14,7 @@ from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
+from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.low_light import EXPOSURE_WEIGHT, linear_light
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.super_resolution import Downsampling
@@ -82,6 +83,7 @@ def pose(given: Given, values: Values) -> Problem:
     # Of three equal channels, each says what all say.
     sigma = max(noise, 0.5 / 127.5) * (3**0.5 if "grey" in parts else 1)
     levels_of_same_y = 2 if "shrink" in parts else 1
+    likeness = likeness_of(values, given.prior_features)
     return Problem(
         y=y,
         degradation=degradation,
@@ -95,6 +97,7 @@ def pose(given: Given, values: Values) -> Problem:
         # Colours are settled where the photo is small, and there are many that fit.
         coarse_sigma=20.0 if "grey" in parts else 0.6,
         zeta=1.0, solver_steps=16, coarse_steps=50 if "grey" in parts else None,
+        distances=likeness.distances, notes=likeness.notes,
     )
 
 
@@ -126,6 +129,7 @@ TASK = Task(
               "How bright the result is on the whole, if the photo got too little light."),
         Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
               "How noisy the photo is; with noise it is matched less strictly.", auto=0),
+        *LIKENESS,
     ),
     default_steps=20,
     scale=scale,

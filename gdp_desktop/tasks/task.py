@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import numpy as np
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.perceptual import Features
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.tasks.likeness import Distance, unlikeness
 from gdp_desktop.tasks.param import Param, Setting, TaskError, Values, checked
 from gdp_desktop.tasks.published import Published
 
@@ -28,7 +32,8 @@ class Given:
     ``source`` is the file y was read from, whole and upright, or None if y is only a part of it.
     ``size`` is how much of y is photo; what is right of it and below is its mirror image.
     ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
-    None where it is not known.
+    None where it is not known.  ``prior_features`` is what the prior sees in a picture, or None if
+    it does not show it.
     """
 
     y: torch.Tensor
@@ -37,6 +42,7 @@ class Given:
     source: Path | None = None
     size: Size | None = None
     exposures: tuple[float | None, ...] = ()
+    prior_features: Features | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Problem:
     degradation: Degradation
     sigma_y: tuple[float, ...]
     quality: tuple[QualityTerm, ...] = ()
+    # Further distances of D(x) and y, beside their squared error.
+    distances: tuple[Distance, ...] = ()
     start_sigma: float | None = 0.7
     coarse_sigma: float | None = 0.7
     zeta: float = 1.0
@@ -66,6 +74,13 @@ class Problem:
     notes: tuple[str, ...] = ()
     # What else the result x0 can be made into: pictures (1, 3, H, W) in linear light, by name.
     by_products: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] = lambda x0: {}
+
+    def likeness(
+        self, degradation: Degradation, y: torch.Tensor, sigma_y: float
+    ) -> tuple[QualityTerm, ...]:
+        """``distances`` as quality terms, for D, y and noise at some size of the photo."""
+        sigma_y = max(sigma_y, SMALLEST_SIGMA)
+        return tuple(partial(unlikeness, d, degradation, y, sigma_y) for d in self.distances)
 
 
 @dataclass(frozen=True)
