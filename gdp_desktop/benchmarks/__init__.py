@@ -41,6 +41,14 @@ BENCHMARKS = {
             },
         ),
         Benchmark(
+            "memory",
+            "the main memory that every task takes, beside what it was said to take",
+            lists={
+                "sizes": "megapixels of the results (default 1,3,6)",
+                "trials": "of the tasks and settings (default: all)",
+            },
+        ),
+        Benchmark(
             "published",
             "the default beside GDP, DiffPIR and DPS as published: quality, and times as long",
             crop=4096,

@@ -30,12 +30,12 @@ from gdp_desktop.benchmarks.plan import (
 )
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
-from gdp_desktop.restoration.memory import free_bytes, needed_bytes
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.restoration.restore import prepare
 
@@ -134,10 +134,10 @@ class Measurements:
                 TASK, steps=steps, seed=self._request.seed, prior=self._request.prior,
                 device=self._loaded.device,
             )
-            size = size_of(megapixels)
-            if (free := free_bytes()) and needed_bytes(size, self._loaded, 1) > 0.8 * free:
-                raise LeftOut(f"{megapixels:g} megapixels do not fit into this machine's memory.")
-            ready = prepare(Job(file, recipe))
+            try:
+                ready = prepare(Job(file, recipe))
+            except PhotoError as error:  # more than this machine's memory holds
+                raise LeftOut(str(error)) from error
             expected, pixels = cost(ready, self.speed), ready.solver.total_pixels
             del ready
             report, peak = in_a_process([file], recipe)

@@ -37,6 +37,8 @@ class BlindBlur(Blur):
     """
 
     learns_at_every_level = True
+    # A kernel being learned is not symmetric: no DCT.
+    guidance_bytes = 340
 
     def __init__(
         self, size: int, kernel: torch.Tensor | None = None, steepening: int = STEEPENING

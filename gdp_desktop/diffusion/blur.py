@@ -26,6 +26,8 @@ class Blur(Degradation):
 
     pointwise = False
     linear = True
+    # Conjugate gradients, and a preconditioner that goes through the DCT.
+    guidance_bytes = 700
     kernel: torch.Tensor
     column: torch.Tensor | None
     row: torch.Tensor | None

@@ -48,6 +48,8 @@ class Degradation(nn.Module):
     # How many rows away guidance still feels a value of y, where a photo is guided in strips; None
     # if y is not made of rows, and the photo is guided as a whole.
     reach: int | None = 0
+    # Main memory that guidance takes for every pixel that is guided at once, in bytes.
+    guidance_bytes = 100
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""

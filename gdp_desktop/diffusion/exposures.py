@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, decode_slope, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
-from gdp_desktop.diffusion.strips import Rows
+from gdp_desktop.diffusion.strips import Rows, in_strips
 
 # Of [0, 1]: values from here on are cut off or bent by the camera, and say nothing.
 BLACK, WHITE = (0.004, 0.03), (0.93, 0.985)
@@ -53,6 +53,10 @@ class Exposures(Degradation):
         self.register_buffer("log_factor", factors.log().view(-1, 1, 1, 1))
         self.register_buffer("offset", torch.zeros(len(y), 1, 1, 1))
 
+    @property
+    def guidance_bytes(self) -> int:  # type: ignore[override]
+        return 250 * len(self.photo)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         exposed = encode(self.log_factor.exp() * self.radiance(x))
         predicted = 2 * (exposed + self.offset) - 1
@@ -68,28 +72,37 @@ class Exposures(Degradation):
         return torch.lerp(self.radiance(x0), self.merged(self.photo), white)
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
-        merged = self.merged(y) / self.light
-        return (2 * encode(roll_off(merged)) - 1).clamp(-1, 1)
+        return self.displayed(self.merged(y))
+
+    def displayed(self, radiance: torch.Tensor) -> torch.Tensor:
+        """x of the scene's light, (1, 3, H, W)."""
+        return (2 * encode(roll_off(radiance / self.light)) - 1).clamp(-1, 1)
 
     def merged(self, y: torch.Tensor) -> torch.Tensor:
         """The scene's light (1, 3, H, W), every exposure weighed by what it knows."""
-        measured = decode(unit(y) - self.offset) / self.log_factor.exp()
-        weight = self._weight(y)
-        return (weight * measured).sum(dim=0, keepdim=True) / weight.sum(dim=0, keepdim=True)
+        height = y.shape[-2]
+        light = torch.empty_like(y[:1])
+        for rows in in_strips(height):
+            part, known = rows.of(y, height), rows.of(self.known, height)
+            measured = decode(unit(part) - self.offset) / self.log_factor.exp()
+            weight = self._weight(part, known)
+            total = (weight * measured).sum(dim=0, keepdim=True)
+            rows.of(light, height).copy_(total / weight.sum(dim=0, keepdim=True))
+        return light
 
-    def _weight(self, y: torch.Tensor) -> torch.Tensor:
+    def _weight(self, y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         """One over the variance of the light read from each value, up to a factor; (n, 3, H, W)."""
         slope = light_per_value(unit(y)) / self.log_factor.exp()
         # Cut off everywhere: the shortest exposure of a bright value, the longest of a dark one.
         bright = (y[:1] > 0).float()
         factor = self.log_factor.exp()
         least = LAST_RESORT * (bright / factor**4 + (1 - bright) * factor**4)
-        return self.known / slope.square() + least * (self.known + 1e-3)
+        return known / slope.square() + least * (known + 1e-3)
 
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         """From the noise of every exposure, through the mean and the tone curve."""
         smooth = F.avg_pool2d(y, 5, stride=1, padding=2, count_include_pad=False)
-        weight = self._weight(smooth)
+        weight = self._weight(smooth, self.known)
         share = weight / weight.sum(dim=0, keepdim=True)
         slope = light_per_value(unit(smooth)) / self.log_factor.exp()
         light = (share * slope).square().sum(dim=0, keepdim=True).sqrt()
@@ -165,14 +178,15 @@ def unclipped(y: torch.Tensor) -> torch.Tensor:
 def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """f (n,) with f_0 = 1, from the photos (n, 3, H, W) alone: the typical ratio of light between
     exposures that are next to each other in brightness, where both know it."""
-    light, order = decode(unit(y)), y.mean(dim=(1, 2, 3)).argsort().tolist()
+    order = y.mean(dim=(1, 2, 3)).argsort().tolist()
     log_factor = torch.zeros(len(y))
     for darker, brighter in zip(order, order[1:], strict=False):
         both = (known[darker] > 0.5) & (known[brighter] > 0.5)
+        less, more = (decode(unit(y[k])) for k in (darker, brighter))
         if int(both.sum()) < 50:  # nothing in common: by their brightness on the whole
-            ratio = (light[brighter].mean() / light[darker].mean().clamp(min=1e-6)).log()
+            ratio = (more.mean() / less.mean().clamp(min=1e-6)).log()
         else:
-            ratios = (light[brighter][both] / light[darker][both]).log()
+            ratios = (more[both] / less[both]).log()
             ratio = ratios[:: max(1, len(ratios) // 1_000_000)].median()
         log_factor[brighter] = log_factor[darker] + ratio.clamp(-8, 8)
     return (log_factor - log_factor[0]).exp()

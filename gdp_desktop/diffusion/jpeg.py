@@ -52,6 +52,7 @@ class Jpeg(Degradation):
     pointwise = False
     local = False
     reach = None
+    guidance_bytes = 240
     basis: torch.Tensor
     to_ycbcr: torch.Tensor
     steps: torch.Tensor

@@ -281,4 +281,4 @@ def _news(own: torch.Tensor, schedule: Schedule) -> torch.Tensor:
 HELP = """The program's own: a small copy of the photo first, then finer and finer, every step going
 exactly as far towards the photo as its noise allows. Best for almost everything."""
 
-METHOD = Method("adaptive", "Adaptive", HELP, CoarseToFine, order=0)
+METHOD = Method("adaptive", "Adaptive", HELP, CoarseToFine, in_strips=True, order=0)

@@ -71,5 +71,5 @@ METHOD = Method(
               "How far each step goes towards the photo; the paper has 0.3, and 0.5 for filling "
               "holes."),
     ),
-    expert=True, order=60,
+    expert=True, goes_back=True, order=60,
 )

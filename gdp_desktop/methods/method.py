@@ -84,6 +84,10 @@ class Method:
     refusal: Callable[[Problem], str | None] = lambda problem: None
     expert: bool = False
     uses_boundary: bool = False
+    # Whether the photo is guided in strips of rows, as far as its degradation can be.
+    in_strips: bool = False
+    # Whether gradients go back through the network, which then keeps all that it computes.
+    goes_back: bool = False
     # The order in which the methods are shown.
     order: int = 100
 

@@ -3,35 +3,98 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods.method import Method
 from gdp_desktop.restoration.job import Job
 from gdp_desktop.restoration.priors import LoadedPrior
+from gdp_desktop.tasks.task import Problem, Task
 
 MIB, GIB = 2**20, 2**30
 # The interpreter with torch and OpenCV.
-PROGRAM = 480 * MIB
-# Per pixel of the result: x_t and y in float32, the coarse result, maps of light and noise, the
-# photo before and after, and what a strip of rows needs on top.
-PER_PIXEL = 56
-# Per pixel of a window: what a convolutional network of moderate width holds at once.
-PER_WINDOW_PIXEL = 500
+PROGRAM = 320 * MIB
+# The coarsest level, always small, where the whole photo is guided at once and φ is learned.
+COARSE_PIXEL, COARSE_PIXELS = 230, 200_000
+# The result's pixels on the way into a file.
+COPIES_OF_PHOTO = 3
+# Per pixel of every photo of a scene: itself and its tensor.
+POSED_PIXEL = 15
+# Per pixel of x: x_t, the coarse result and the photo's rows, in float32.
+STATE_PIXEL = 19
+# The same for a trivial restoration that is made of the whole photo at once.
+WHOLE_START_PIXEL = 24
+# Per pixel of a row of windows: their sums, weights and answers.
+STRIP_PIXEL = 45
+# What a network holds at once, in pictures as wide as its first layer: on the way there, and with
+# all that the way back needs.
+PICTURES, PICTURES_BACK = 8, 42
 
 
-def needed_bytes(result: Size, loaded: LoadedPrior, window_batch: int) -> int:
-    """An estimate from above, in bytes, for a result of this size."""
-    window = min(loaded.prior.window**2, result.pixels)
-    return (
-        PROGRAM + loaded.memory + PER_PIXEL * result.pixels
-        + PER_WINDOW_PIXEL * window * window_batch
-    )
+@dataclass(frozen=True)
+class Load:
+    """What a job holds beside the program and the prior, in bytes: for what it was given, for
+    posing the problem, and for solving it; and what the network holds."""
+
+    given: int
+    posing: int
+    solving: int = 0
+    # What the network holds at once, in pictures as wide as its first layer.
+    pictures: int = PICTURES
+
+    @property
+    def bytes(self) -> int:
+        return self.given + max(self.posing, self.solving)
 
 
-def fitting_batch(wanted: int, limit: int | None, result: Size, loaded: LoadedPrior) -> int:
+def load_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) -> Load:
+    """What is known once the photos are read; ``photo_bytes`` are those of the result's pixels,
+    ``y`` the size of the part of a photo that is worked on."""
+    per_pixel = POSED_PIXEL * photos + task.posing_bytes(photos)
+    return Load(COPIES_OF_PHOTO * photo_bytes, per_pixel * y.pixels)
+
+
+def load_of(before: Load, problem: Problem, x: Size, method: Method, window: int) -> Load:
+    """The same once the problem is posed, for an x of this size."""
+    degradation = problem.degradation
+    kept = (problem.y, *degradation.buffers(), *degradation.parameters())
+    held = sum({t.data_ptr(): t.numel() * t.element_size() for t in kept}.values())
+    # The levels of a pyramid come to a third of the first.
+    solving = STATE_PIXEL * x.pixels + held * 4 // 3
+    solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
+    solving += 0 if degradation.local else WHOLE_START_PIXEL * x.pixels
+    solving += STRIP_PIXEL * x.width * min(window, x.height)
+    rows = rows_at_once(degradation, window) if method.in_strips else None
+    guided = x.width * (x.height if rows is None else min(rows, x.height))
+    solving += degradation.guidance_bytes * guided
+    pictures = PICTURES_BACK if method.goes_back else PICTURES
+    return Load(before.given, before.posing, solving, pictures)
+
+
+def rows_at_once(degradation: Degradation, window: int) -> int | None:
+    """How many rows a method that works in strips guides together; None for all there are."""
+    reach = degradation.reach
+    if reach is None or degradation.learns_at_every_level:
+        return None
+    return window + 2 * reach if reach else THIN_ROWS
+
+
+def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
+    """What the job takes in all, with windows of an x of this size."""
+    window = min(loaded.prior.window**2, x.pixels)
+    network = round(load.pictures * loaded.picture_bytes * window * window_batch)
+    return PROGRAM + loaded.memory + load.bytes + network
+
+
+def fitting_batch(
+    wanted: int, limit: int | None, load: Load, x: Size, loaded: LoadedPrior
+) -> int:
     """As many windows at once as the limit allows, at most ``wanted`` and at least 1."""
-    while limit is not None and wanted > 1 and needed_bytes(result, loaded, wanted) > limit:
+    while limit is not None and wanted > 1 and needed_bytes(load, x, loaded, wanted) > limit:
         wanted //= 2
     return wanted
 

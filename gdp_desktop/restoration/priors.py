@@ -24,8 +24,9 @@ MEASURING_SECONDS = 3.0
 class LoadedPrior:
     """``notes`` are what a report has to say about the prior: the terms of its use.
 
-    ``precision`` is what most of it computes in, ``memory`` the bytes its weights take up;
-    ``speed`` is None until it was measured on this machine.
+    ``precision`` is what most of it computes in, ``memory`` the bytes its weights take up,
+    ``picture_bytes`` those that its first layer puts out for every pixel; ``speed`` is None until
+    it was measured on this machine.
     """
 
     prior: Prior
@@ -36,6 +37,7 @@ class LoadedPrior:
     notes: tuple[str, ...] = ()
     precision: str = "float32"
     memory: int = 0
+    picture_bytes: float = 0.0
     speed: Speed | None = None
 
 
@@ -77,7 +79,7 @@ def _load(path: Path, changes: tuple[int, ...], device: str) -> LoadedPrior:
     return LoadedPrior(
         prior, info.name, info.sha256, device, info.format, notes_on(info),
         str(prior.precision).removeprefix("torch."), memory_of(prior),
-        info.speed if info.speed and info.speed.device == device else None,
+        picture_bytes_of(prior), info.speed if info.speed and info.speed.device == device else None,
     )
 
 
@@ -88,6 +90,14 @@ def notes_on(info: PriorInfo) -> tuple[str, ...]:
 def memory_of(prior: NetworkPrior) -> int:
     """Bytes that the weights take up."""
     return sum(p.numel() * p.element_size() for p in prior.network.parameters())
+
+
+def picture_bytes_of(prior: NetworkPrior) -> float:
+    """Bytes in float32 that the first convolution puts out for every pixel it takes in, which are
+    three channels, or folded three and so many pixels each."""
+    found = (m for m in prior.network.modules() if isinstance(m, torch.nn.Conv2d))
+    first = next(found, None)
+    return 4 * first.out_channels * 3 / first.in_channels if first else 0.0
 
 
 def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:

@@ -35,7 +35,13 @@ from gdp_desktop.restoration.job import (
     Report,
     Started,
 )
-from gdp_desktop.restoration.memory import fitting_batch, needed_bytes, refuse_too_large
+from gdp_desktop.restoration.memory import (
+    fitting_batch,
+    load_before_posing,
+    load_of,
+    needed_bytes,
+    refuse_too_large,
+)
 from gdp_desktop.restoration.pixels import as_tensor, composed, consistency, is_finite
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
@@ -151,12 +157,8 @@ def prepare(
     # Where the mask only says what is unknown, all of the photo may change.
     limit = None if task.mask_is_unknown(values) else mask
     region, scale = region_of(photo, limit, task), task.scale(values)
-    result = Size(region.width * scale, region.height * scale)
-    batch = fitting_batch(
-        window_batch or (1 if loaded.device == "cpu" else 8), job.memory_limit, result, loaded
-    )
-    needed = needed_bytes(result, loaded, batch)
-    refuse_too_large(job, needed)
+    before = load_before_posing(task, photo.pixels.nbytes * scale**2, region.size, 1 + len(others))
+    refuse_too_large(job, needed_bytes(before, region.size, loaded, 1))
     if target is not None:
         saved = Size(photo.size.width * scale, photo.size.height * scale)
         refuse_full_disk(photo, saved, target, task.pictures_beside)
@@ -164,6 +166,12 @@ def prepare(
     problem, size = pose(task, values, scene, loaded.prior)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
+    load = load_of(before, problem, size, method, loaded.prior.window)
+    batch = fitting_batch(
+        window_batch or (1 if loaded.device == "cpu" else 8), job.memory_limit, load, size, loaded
+    )
+    needed = needed_bytes(load, size, loaded, batch)
+    refuse_too_large(job, needed)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     solver = method.solver(Assignment(
         problem, loaded.prior, size, steps, task.coarse_side, batch, method_values, boundary,

@@ -102,5 +102,6 @@ TASK = Task(
     ),
     default_steps=1,
     others=(0, 8),
+    posing_bytes=lambda photos: 95 if photos > 1 else 0,
     order=20,
 )

@@ -35,7 +35,9 @@ def pose(given: Given, values: Values) -> Problem:
     if not given.others:
         raise TaskError("HDR needs two to nine photos of the same scene; add the other exposures.")
     y, seen, shifts = laid_on_the_first(given)
-    known = seen * unclipped(y)
+    known = torch.empty_like(y)
+    for photo, where, trust in zip(y, seen, known, strict=True):
+        trust.copy_(where * unclipped(photo))
     factors = exposures_of(given, y, known)
     known = known * unmoved(y, known, factors)
     degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]))
@@ -96,7 +98,7 @@ def choose_light(degradation: Exposures, compression: float, exposure: float) ->
     for _ in range(24):
         middle = (low + high) / 2
         degradation.light = light * 2**middle
-        if float(unit(degradation.initial(degradation.photo)).mean()) > exposure:
+        if float(unit(degradation.displayed(merged)).mean()) > exposure:
             low = middle
         else:
             high = middle
@@ -118,5 +120,7 @@ TASK = Task(
     default_steps=3,
     others=(1, 8),
     pictures_beside=1,
+    # What is known of each, and the maps and differences of two of them at a time.
+    posing_bytes=lambda photos: 30 * photos + 90,
     order=15,
 )

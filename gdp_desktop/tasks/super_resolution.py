@@ -41,6 +41,7 @@ class BicubicDownsampling(Downsampling):
     A value of y depends on those 4·s × 4·s pixels alone, so a crop shrinks as the whole does.
     """
 
+    guidance_bytes = 400
     profile: torch.Tensor
 
     def __init__(self, factor: int) -> None:

@@ -111,6 +111,8 @@ class Task:
     others: tuple[int, int] = (0, 0)
     # The pyramid ends at the level whose short side is about this long; None: full size only.
     coarse_side: int | None = 256
+    # Main memory for posing it, per pixel of y beside the photos themselves, for so many of them.
+    posing_bytes: Callable[[int], int] = field(default=lambda photos: 0)
     # How many 32-bit pictures of the result's size are saved beside it.
     pictures_beside: int = 0
     # Output pixels per input pixel, along one side.

@@ -14,14 +14,11 @@ import torch
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.cost import WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
-from gdp_desktop.restoration.memory import fitting_batch, needed_bytes
-from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import prepare, restore
 
 SPEED = Speed(2.0, 512, "cpu", "float32")
@@ -76,25 +73,6 @@ def test_every_kind_of_method_knows_its_pixels(method: str, job: Callable[..., J
     ready = prepare(job(80, 64, "super-resolution", method=method, params={"scale": 2}, steps=2))
     windows = ready.solver.total_windows
     assert 0 < ready.solver.total_pixels <= windows * ready.size.pixels
-
-
-def test_memory_grows_with_the_photo_alone(prior_file: Path) -> None:
-    loaded = load_prior(str(prior_file), "cpu")
-    sizes = [Size(1000 * k, 1000) for k in (1, 24, 100)]
-    one, many, most = (needed_bytes(size, loaded, 1) for size in sizes)
-    per_pixel = (many - one) / 23e6
-    assert (most - many) / 76e6 == pytest.approx(per_pixel, rel=1e-6)
-    assert per_pixel < 100
-    assert needed_bytes(sizes[1], loaded, 8) > many
-
-
-def test_the_batch_gives_way_first(prior_file: Path) -> None:
-    loaded, size = load_prior(str(prior_file), "cpu"), Size(2000, 2000)
-    for fits in (1, 2, 4, 8):
-        limit = needed_bytes(size, loaded, fits)
-        assert fitting_batch(8, limit, size, loaded) == fits
-    assert fitting_batch(8, None, size, loaded) == 8
-    assert fitting_batch(8, 1, size, loaded) == 1
 
 
 def test_a_limit_too_low_is_refused_with_both_figures(job: Callable[..., Job]) -> None:

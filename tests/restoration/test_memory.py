@@ -1,0 +1,120 @@
+"""What a job is said to hold in main memory: by its photos, its degradation and its method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from gdp_desktop.diffusion.blind_blur import BlindBlur
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.checkpoints import serialise_unet
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.diffusion.strips import THIN_ROWS
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import METHODS
+from gdp_desktop.restoration.memory import (
+    Load,
+    fitting_batch,
+    load_before_posing,
+    load_of,
+    needed_bytes,
+    rows_at_once,
+)
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.denoise import Noise
+from gdp_desktop.tasks.task import Problem
+
+WINDOW = 512
+ADAPTIVE = METHODS["adaptive"]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedPrior:
+    torch.manual_seed(0)
+    file = tmp_path_factory.mktemp("prior") / "tiny.safetensors"
+    file.write_bytes(serialise_unet(UNet(UNetConfig((8,), (0,), 8)), {"step": 0}))
+    return load_prior(str(file), "cpu")
+
+
+def problem(size: Size, degradation: Degradation) -> Problem:
+    # Only the shape matters: no memory is taken for it.
+    return Problem(torch.zeros(1, 1, 1, 1).expand(1, 3, *size.shape), degradation, (0.1,))
+
+
+def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> int:
+    before = Load(0, 0)
+    return load_of(before, problem(size, degradation), size, METHODS[method], WINDOW).solving
+
+
+def test_rows_at_once_follow_the_reach() -> None:
+    assert rows_at_once(Noise(0.1), WINDOW) == THIN_ROWS
+    blur = Blur(gaussian_kernel(2.0))
+    assert rows_at_once(blur, WINDOW) == WINDOW + 2 * blur.reach
+    assert rows_at_once(BlindBlur(21), WINDOW) is None
+
+
+@pytest.mark.parametrize("degradation", [Noise(0.1), Blur(gaussian_kernel(2.0))])
+def test_in_strips_memory_grows_with_the_photo_alone(degradation: Degradation) -> None:
+    one, many, most = (
+        solving(Size(3000, height), degradation) for height in (1000, 10_000, 20_000)
+    )
+    assert (most - many) / 30e6 == pytest.approx((many - one) / 27e6, rel=1e-6)
+    # The photo's own rows: nothing that guidance takes.
+    assert (many - one) / 27e6 < 40
+    # A method that does not work in strips guides all of it at once.
+    whole = [solving(Size(3000, height), degradation, "diffpir") for height in (10_000, 20_000)]
+    assert (whole[1] - whole[0]) / 30e6 == pytest.approx(
+        (most - many) / 30e6 + degradation.guidance_bytes, rel=1e-6
+    )
+
+
+def test_what_is_learned_everywhere_is_guided_as_a_whole() -> None:
+    size = Size(4000, 3000)
+    assert solving(size, BlindBlur(21)) > BlindBlur.guidance_bytes * size.pixels
+
+
+def test_maps_beside_the_photo_count_once_each() -> None:
+    size = Size(400, 300)
+    gain = torch.ones(1, 1, *size.shape)
+    more = solving(size, Noise(0.1, gain)) - solving(size, Noise(0.1))
+    assert more == pytest.approx(4 / 3 * 4 * size.pixels, rel=0.01)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.id)
+def test_more_photos_take_more(task) -> None:
+    size = Size(2000, 1500)
+    fewest, most = task.others
+    counts = range(1 + fewest, 2 + most)
+    loads = [load_before_posing(task, 3 * size.pixels, size, count).bytes for count in counts]
+    assert loads == sorted(loads) and len(set(loads)) == len(loads)
+    assert all(load >= 12 * size.pixels * count for load, count in zip(loads, counts, strict=True))
+
+
+def test_the_greater_of_posing_and_solving_counts() -> None:
+    assert Load(5, 7, 3).bytes == 12 and Load(5, 7, 30).bytes == 35
+
+
+def test_a_wider_network_and_a_way_back_take_more(loaded: LoadedPrior) -> None:
+    size = Size(1000, 1000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
+    back = load_of(Load(0, 0), problem(size, Noise(0.1)), size, METHODS["dps"], WINDOW)
+    assert back.pictures > 4 * load.pictures
+    wide = replace(loaded, picture_bytes=8 * loaded.picture_bytes)
+    assert needed_bytes(load, size, wide, 1) > needed_bytes(load, size, loaded, 1)
+    # Eight channels of folded 2×2 pixels, in float32.
+    assert loaded.picture_bytes == 8 * 4 / 4
+
+
+def test_the_batch_gives_way_first(loaded: LoadedPrior) -> None:
+    size = Size(2000, 2000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
+    for fits in (1, 2, 4, 8):
+        limit = needed_bytes(load, size, loaded, fits)
+        assert fitting_batch(8, limit, load, size, loaded) == fits
+    assert fitting_batch(8, None, load, size, loaded) == 8
+    assert fitting_batch(8, 1, load, size, loaded) == 1
