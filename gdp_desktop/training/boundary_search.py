@@ -142,7 +142,45 @@ def random_mask(clean: torch.Tensor, generator: torch.Generator) -> torch.Tensor
 
 def scores(
     search: Search, boundaries: Sequence[Boundary], pairs: Sequence[Pair]
-) -> Iterator[tuple[int, float]]:
-    """(index, mean distance over the pairs) of one start noise after the other."""
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(index, distance of each pair) of one start noise after the other."""
     for index, boundary in enumerate(boundaries):
-        yield index, float(np.mean(list(search.distance(boundary, pairs))))
+        yield index, np.array(list(search.distance(boundary, pairs)))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a start noise gains on some pairs over others that were not searched for.
+
+    ``ours`` is its mean distance, ``theirs`` that of the others; ``error`` is the standard error of
+    the difference over the pairs (nan for a single one), ``beaten`` how many of the others are
+    further away on the mean.
+    """
+
+    ours: float
+    theirs: float
+    error: float
+    beaten: int
+    others: int
+    pairs: int
+
+    def __str__(self) -> str:
+        share = 100 * (self.theirs - self.ours) / self.theirs if self.theirs else 0.0
+        error = 100 * self.error / self.theirs if self.theirs else 0.0
+        verdict = f"{share:.1f} % less" if share > 0 else f"no gain ({-share:.1f} % more)"
+        if self.pairs > 1:
+            verdict += f", ± {error:.1f} (standard error over the photos)"
+        return (
+            f"{self.ours:.4f} against {self.theirs:.4f} on average of {self.others} random starts: "
+            f"{verdict}; it beats {self.beaten} of them"
+        )
+
+
+def gain_of(ours: np.ndarray, theirs: np.ndarray) -> Gain:
+    """From the distances (pairs,) of one start and (others, pairs) of those it is compared with."""
+    difference = theirs.mean(axis=0) - ours
+    error = difference.std(ddof=1) / len(ours) ** 0.5 if len(ours) > 1 else np.nan
+    return Gain(
+        float(ours.mean()), float(theirs.mean()), float(error),
+        int((theirs.mean(axis=1) > ours.mean()).sum()), len(theirs), len(ours),
+    )

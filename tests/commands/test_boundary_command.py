@@ -14,7 +14,14 @@ from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary, stored_boundary
 from gdp_desktop.tasks import TASKS, task_named
-from gdp_desktop.training.boundary_search import Search, degraded, made_pairs, metric_for, scores
+from gdp_desktop.training.boundary_search import (
+    Search,
+    degraded,
+    gain_of,
+    made_pairs,
+    metric_for,
+    scores,
+)
 
 from .conftest import Put, Run
 
@@ -101,9 +108,26 @@ def test_the_best_start_is_the_one_nearest_to_the_truth(photos: Path) -> None:
     assert len(pairs) == 3 and len({float(p.clean.sum()) for p in pairs}) == 3
     search = Search(task, task.values({}), prior, 3, metric)
     found = dict(scores(search, [Boundary(k, 32) for k in range(4)], pairs))
-    assert list(found) == [0, 1, 2, 3] and len(set(found.values())) == 4
+    assert list(found) == [0, 1, 2, 3] and len({float(d.mean()) for d in found.values()}) == 4
+    assert all(distances.shape == (3,) for distances in found.values())
     again = dict(scores(search, [Boundary(2, 32)], pairs))
-    assert again[0] == found[2]
+    assert np.array_equal(again[0], found[2])
+
+
+def test_the_gain_is_that_over_others_with_its_error() -> None:
+    ours = np.array([0.8, 1.0, 0.9, 0.7])
+    theirs = np.array([[1.0, 1.1, 1.0, 0.9], [0.9, 1.2, 1.1, 1.0], [0.8, 0.9, 0.8, 0.7]])
+    gain = gain_of(ours, theirs)
+    assert (gain.ours, gain.theirs) == (pytest.approx(0.85), pytest.approx(0.95))
+    assert (gain.beaten, gain.others, gain.pairs) == (2, 3, 4)
+    difference = np.array([0.1, 1 / 15, 1 / 15, 1 / 6])
+    assert gain.error == pytest.approx(difference.std(ddof=1) / 2)
+    assert "10.5 % less, ± " in str(gain) and "beats 2 of them" in str(gain)
+    # None to be had, and none to be sure of from a single photo.
+    assert "no gain (12.0 % more)" in str(gain_of(1.12 * theirs[2], theirs[2:]))
+    alone = gain_of(ours[:1], theirs[:, :1])
+    assert np.isnan(alone.error) and "±" not in str(alone)
+    assert "no gain" in str(gain_of(np.zeros(3), np.zeros((2, 3))))
 
 
 def test_searched_checked_stored_and_used(
