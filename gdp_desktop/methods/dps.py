@@ -44,6 +44,11 @@ class PosteriorSampling(ReverseProcess):
     def total_windows(self) -> int:
         return 2 * super().total_windows
 
+    @property
+    def total_pixels(self) -> int:
+        # The second time there and back, and back takes twice as long as there.
+        return 2 * super().total_pixels
+
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -56,7 +56,8 @@ class Solver(Protocol):
 
     @property
     def total_pixels(self) -> int:
-        """The pixels of all these windows; small photos and coarse levels have smaller ones."""
+        """The pixels of all these windows; small photos and coarse levels have smaller ones.  What
+        goes back through the network counts as the time it takes."""
         ...
 
     def solve(
