@@ -110,9 +110,14 @@ def diffpir(problem: Problem, denoiser: nn.Module, seed: int, deepinv: ModuleTyp
 
 
 def dps(problem: Problem, denoiser: nn.Module, seed: int, deepinv: ModuleType) -> torch.Tensor:
-    """x0 (1, 3, H, W) in [-1, 1]; the library's defaults."""
+    """x0 (1, 3, H, W) in [-1, 1]; the library's default number of steps.
+
+    Guided by the likelihood of its ``"annealed"`` kind, whose natural weight is 1.  Of the default
+    kind that weight is far too little: 19 dB instead of 34 on a training photo with missing pixels.
+    """
     model = deepinv.sampling.DPS(
-        denoiser, num_steps=DPS_STEPS, rng=torch.Generator().manual_seed(seed)
+        denoiser, guidance="annealed", num_steps=DPS_STEPS,
+        rng=torch.Generator().manual_seed(seed),
     )
     shape = tuple(_blank(problem).shape)
     result = model(measured(problem), physics_of(problem, deepinv), x_init=shape)

@@ -86,8 +86,9 @@ def plan(request: Request) -> Plan:
             f"method {DEFAULT}": "the task's own method and steps",
             f"method {RELEASED}": "GDP on x̃0 with its published scale, windows of 256×256 every "
                                   "128 pixels, one after the other",
-            "methods deepinv": "that library's DiffPIR and DPS with their defaults; same network, "
-                               "same D, the photo as one window; linear damage only",
+            "methods deepinv": "that library's DiffPIR with its defaults, its DPS with annealed "
+                               "guidance; same network, same D, the photo as one window; linear "
+                               "damage only",
             "megapixels": "sent through the network, all evaluations together",
             "extrapolated": "the seconds of all steps, told from those of the first few",
         } | {f"task {task}": CASES[task].help for task in tasks},
