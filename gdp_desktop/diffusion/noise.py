@@ -12,30 +12,35 @@ BLOCK = 8
 FLAT_SHARE = 0.08
 BRIGHTNESS_EDGES = (-0.8, -0.6, -0.3, 0.0, 0.4)  # of [-1, 1]
 BAND_SHARE = 0.02
+# Removing the 2×2 means leaves three quarters of white noise's variance.
+WHITE_SHARE = 0.75
 # Large areas of one exact value: a drawing or a screenshot, if the rest looks very noisy.  In a
 # photo only compression flattens areas, and only where the noise was weak.
 DRAWN_SHARE = 0.3
 STRONGEST_BESIDE_FLAT = 5 / 127.5
-# Noise of the level below that can be left after halving: 0.5 if it is white; demosaicing and
-# compression hide up to all of it at full size.  What is above that is the photo's texture.
-LARGEST_RATIOS = (1.3, 0.6)
-WHITE_RATIO = 0.65
+# Noise of a level beside that of the level below it: 0.5 if it is white, more where demosaicing and
+# compression took the finest part.  What is above that is the photo's texture.
+LARGEST_RATIOS = (1.4, 0.9, 0.6)
+# White noise has a third of its finest band's energy in the diagonal; of noise that was demosaiced
+# or compressed hardly any is left there.
+WHITE_DIAGONAL = 0.2
 
 
 def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     """Standard deviation of the noise in y (1, C, H, W) and in its halvings, one per level.
 
-    At each level it is read from the finest band, on the flattest blocks that are not clipped.
-    White noise halves from level to level; that of a camera JPEG does not, because demosaicing and
-    compression have removed its finest part, so every level is measured for itself.
+    At each level it is read from the finest band, on the flattest blocks that are not clipped: the
+    σ of the white noise that would leave as much there.  White noise halves from level to level;
+    that of a camera JPEG does not, because demosaicing and compression have removed its finest
+    part, so every level is measured for itself.  For JPEG it is low, by up to a half.
     """
-    estimates = [_flat_noise(y)]
+    estimates = [_flat_noise(y)[0]]
     for level in range(1, levels):
         if min(y.shape[-2:]) < 8 * BLOCK:
             break
         y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
         ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
-        estimates.append(min(_flat_noise(y), ratio * estimates[-1]))
+        estimates.append(min(_flat_noise(y)[0], ratio * estimates[-1]))
     return tuple(estimates)
 
 
@@ -43,42 +48,54 @@ def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     """The noise that sampling should start from at every level, full size first.
 
     White noise is best removed in one go at full size.  What neighbouring pixels share, as after
-    demosaicing and JPEG, looks like texture there and is removed coarse to fine.
+    demosaicing and JPEG, looks like texture there and is removed coarse to fine, from all of its
+    standard deviation at each level.  A photo is its 2×2 means and what they leave, so a level has
+    the variance of its finest band and that of the level above it.
     """
-    measured = estimate_noise(y, levels)
-    if len(measured) > 1 and measured[1] < WHITE_RATIO * measured[0]:
-        return measured[0], 0.0
-    return measured
+    finest = estimate_noise(y, levels)
+    if len(finest) > 1 and _flat_noise(y)[1] > WHITE_DIAGONAL:
+        return finest[0], 0.0
+    variances = [finest[-1] ** 2]
+    for sigma in reversed(finest[:-1]):
+        variances.append(WHITE_SHARE * sigma**2 + variances[-1])
+    return tuple(variance**0.5 for variance in reversed(variances))
 
 
-def _flat_noise(y: torch.Tensor) -> float:
+def _flat_noise(y: torch.Tensor) -> tuple[float, float]:
+    """Standard deviation of the noise, and how much of its finest band's energy is diagonal."""
     height, width = (n // BLOCK * BLOCK for n in y.shape[-2:])
     if not height or not width:
-        return 0.0
+        return 0.0, 0.0
     blocks = [_of_blocks(y[..., rows.top : rows.bottom, :width]) for rows in in_strips(height)]
-    variance, level = (torch.cat(values) for values in zip(*blocks, strict=True))
+    variance, diagonal, level = (torch.cat(values) for values in zip(*blocks, strict=True))
     unclipped = (level > -0.96) & (level < 0.96)
     noisy = unclipped & (variance > 1e-7)
     if not bool(noisy.any()):
-        return 0.0
+        return 0.0, 0.0
     # Noise grows with brightness; the flattest blocks of a photo alone would be its darkest.
     bands = torch.bucketize(level, torch.tensor(BRIGHTNESS_EDGES))
-    readings = [
-        variance[noisy & (bands == band)].quantile(FLAT_SHARE)
-        for band in range(len(BRIGHTNESS_EDGES) + 1)
-        if int((noisy & (bands == band)).sum()) >= max(BAND_SHARE * int(noisy.sum()), 20)
-    ] or [variance[noisy].quantile(FLAT_SHARE)]
+    enough = max(BAND_SHARE * int(noisy.sum()), 20)
+    candidates = [noisy & (bands == band) for band in range(len(BRIGHTNESS_EDGES) + 1)]
+    candidates = [mask for mask in candidates if int(mask.sum()) >= enough] or [noisy]
+    readings = torch.stack([variance[mask].quantile(FLAT_SHARE) for mask in candidates])
     # Texture only adds, so the truth is nearer to the lower readings.
-    variance_of_noise = torch.stack(readings).quantile(0.35, interpolation="nearest")
-    # Removing the 2×2 means leaves three quarters of white noise's variance.
-    sigma = float((variance_of_noise / 0.75).sqrt())
+    chosen = int(readings.argsort()[round(0.35 * (len(readings) - 1))])
+    sigma = float((readings[chosen] / WHITE_SHARE).sqrt())
     flat_share = 1 - int(noisy.sum()) / int(unclipped.sum())
-    drawn = flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT
-    return 0.0 if drawn else sigma
+    if flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT:
+        return 0.0, 0.0
+    flat = candidates[chosen] & (variance <= readings[chosen])
+    return sigma, float(diagonal[flat].sum() / variance[flat].sum())
 
 
-def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Variance of the finest band, and brightness, of every block."""
+def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Variance of the finest band, that of its diagonal part, and brightness, of every block."""
     detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
     variance = F.avg_pool2d(detail.square_(), BLOCK).mean(dim=1).flatten()
-    return variance, F.avg_pool2d(y, BLOCK).mean(dim=1).flatten()
+    across = y[..., ::2] - y[..., 1::2]
+    diagonal = (across[..., ::2, :] - across[..., 1::2, :]).div_(4).square_()
+    return (
+        variance,
+        F.avg_pool2d(diagonal, BLOCK // 2).mean(dim=1).flatten(),
+        F.avg_pool2d(y, BLOCK).mean(dim=1).flatten(),
+    )

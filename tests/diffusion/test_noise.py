@@ -1,11 +1,16 @@
 """The noise estimate on pictures whose noise is known."""
 
+import io
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.light import decode, encode
+from gdp_desktop.diffusion.noise import estimate_noise, noise_to_remove
 
 LEVELS = 4
 
@@ -20,6 +25,24 @@ def noisy(sigma: float, seed: int = 0) -> torch.Tensor:
     clean = ramp()
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
     return clean + sigma / 127.5 * noise
+
+
+def as_jpeg(y: torch.Tensor, quality: int) -> torch.Tensor:
+    """Rounded, saved with colours at half size, and read again."""
+    pixels = ((y[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).byte().numpy()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=2)
+    read = torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)[None]
+    return read.float() / 127.5 - 1
+
+
+def deviations(noise: torch.Tensor, levels: int) -> list[float]:
+    """Standard deviation of a picture of noise and of its halvings."""
+    found = []
+    for _ in range(levels):
+        found.append(float(noise.square().mean().sqrt()))
+        noise = halved(noise)
+    return found
 
 
 @pytest.mark.parametrize("sigma", [2, 5, 10, 20])
@@ -90,3 +113,56 @@ def test_any_picture_gives_finite_numbers(shape: tuple[int, int], kind: str) -> 
 def test_one_channel_will_do() -> None:
     grey = noisy(10)[:, :1]
     assert 127.5 * estimate_noise(grey, 1)[0] == pytest.approx(10, rel=0.35)
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 1 / 12])
+def test_the_noise_of_photons_is_measured_where_the_photo_is_dark(factor: float) -> None:
+    light = factor * decode((ramp() + 1) / 2)
+    generator = torch.Generator().manual_seed(0)
+    dark = 2 * encode(torch.poisson(3000 * light, generator=generator) / 3000) - 1
+    noise = dark - (2 * encode(light) - 1)
+    assert estimate_noise(dark, 1)[0] == pytest.approx(deviations(noise, 1)[0], rel=0.2)
+    assert noise_to_remove(dark, LEVELS) == (estimate_noise(dark, 1)[0], 0)
+
+
+@pytest.mark.parametrize("quality", [75, 85, 95])
+@pytest.mark.parametrize("sigma", [3, 6, 12])
+def test_what_a_jpeg_left_of_noise_is_found_at_every_level(quality: int, sigma: float) -> None:
+    jpeg = as_jpeg(noisy(sigma), quality)
+    found, truth = noise_to_remove(jpeg, LEVELS), deviations(jpeg - ramp(), 3)
+    assert found[0] == pytest.approx(truth[0], rel=0.35)
+    # A fine JPEG of strong noise leaves it white.
+    assert found[1] == 0 if quality == 95 and sigma > 3 else found[1] > 0
+    for sigma_y, true in zip(found[1:], truth[1:], strict=False):
+        assert sigma_y in (0, pytest.approx(true, rel=0.5))
+
+
+@pytest.mark.parametrize("quality", [75, 90])
+def test_more_noise_is_found_to_be_more_in_a_jpeg(quality: int) -> None:
+    found = [noise_to_remove(as_jpeg(noisy(sigma), quality), LEVELS) for sigma in (3, 5, 8, 13)]
+    assert [at[0] for at in found] == sorted(at[0] for at in found)
+    for level in (1, 2):
+        removed = [at[level] for at in found if at[1] > 0]
+        assert len(removed) >= 3 and removed == sorted(removed)
+
+
+@pytest.mark.parametrize("sigma", [2, 20])
+def test_white_noise_is_removed_at_full_size_alone(sigma: float) -> None:
+    """Also where half of the photo has a texture that half the size takes for noise."""
+    textured = noisy(sigma)
+    waves = torch.sin(torch.arange(320.0) * 2 * math.pi / 5)
+    textured += 3 * sigma / 127.5 * waves * torch.sin(torch.arange(256.0) * 1.3).view(-1, 1)
+    measured = estimate_noise(textured, LEVELS)
+    assert measured[1] > 0.65 * measured[0]
+    for y in (noisy(sigma), textured):
+        assert noise_to_remove(y, LEVELS) == (estimate_noise(y, 1)[0], 0)
+
+
+def test_all_of_shared_noise_is_removed_and_its_finest_band_is_the_least_of_it() -> None:
+    shared = torch.randn(1, 3, 300, 300, generator=torch.Generator().manual_seed(3))
+    shared = 8 / 127.5 * torch.nn.functional.avg_pool2d(shared, 3, stride=1)[..., :256, :256]
+    finest, whole = estimate_noise(shared, LEVELS), noise_to_remove(shared, LEVELS)
+    assert len(finest) == len(whole)
+    assert all(a <= b * (1 + 1e-6) for a, b in zip(finest, whole, strict=True))
+    for found, true in zip(whole, deviations(shared, 3), strict=False):
+        assert found == pytest.approx(true, rel=0.3)
