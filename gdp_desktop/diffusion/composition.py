@@ -25,6 +25,7 @@ class Composition(Degradation):
 
     # A part may look further than it would by itself, through those after it.
     local = False
+    guidance_bytes = 300
     parts: nn.ModuleList
 
     def __init__(self, parts: Sequence[Degradation]) -> None:
@@ -57,6 +58,10 @@ class Composition(Degradation):
         factor = max([part.factor for part in self.in_order if isinstance(part, BlockMean)] or [1])
         reaches = [part.reach for part in self.in_order]
         return None if None in reaches else factor * sum(reach or 0 for reach in reaches)
+
+    @property
+    def guidance_share(self) -> float:  # type: ignore[override]
+        return sum(part.guidance_share for part in self.in_order)
 
     @property
     def shrinks(self) -> bool:

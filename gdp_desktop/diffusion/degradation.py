@@ -50,6 +50,9 @@ class Degradation(nn.Module):
     reach: int | None = 0
     # Main memory that guidance takes for every pixel that is guided at once, in bytes.
     guidance_bytes = 100
+    # Time that a step's guidance and noise take, of what the shipped prior takes for the same
+    # pixels on the same core.
+    guidance_share = 0.1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""

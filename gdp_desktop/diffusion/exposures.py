@@ -186,7 +186,8 @@ def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         if int(both.sum()) < 50:  # nothing in common: by their brightness on the whole
             ratio = (more.mean() / less.mean().clamp(min=1e-6)).log()
         else:
-            ratios = (more[both] / less[both]).log()
+            # Not by index: that of every value would take six times its own memory.
+            ratios = (more.masked_select(both) / less.masked_select(both)).log()
             ratio = ratios[:: max(1, len(ratios) // 1_000_000)].median()
         log_factor[brighter] = log_factor[darker] + ratio.clamp(-8, 8)
     return (log_factor - log_factor[0]).exp()

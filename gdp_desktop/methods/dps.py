@@ -46,8 +46,9 @@ class PosteriorSampling(ReverseProcess):
 
     @property
     def total_pixels(self) -> int:
-        # The second time there and back, and back takes twice as long as there.
-        return 2 * super().total_pixels
+        # The second time there and back; no slope of the weights is asked for, so that back takes
+        # as long as there.
+        return 3 * super().total_pixels // 2
 
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
