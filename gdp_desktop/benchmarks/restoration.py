@@ -219,7 +219,7 @@ def summary(rows: Sequence[Row]) -> str:
     compared on them once more.
     """
     lines: dict[Line, dict[str, Row]] = {}
-    for row in sorted(rows, key=_place):
+    for row in sorted((row for row in rows if row["task"] in CASES), key=_place):
         line = row["task"], row["method"], row["steps"]
         lines.setdefault(line, {})[row["photo"]] = row
     tasks = dict.fromkeys(task for task, _, _ in lines)
@@ -235,10 +235,11 @@ def summary(rows: Sequence[Row]) -> str:
 
 def _place(row: Row) -> tuple[int, ...]:
     """Where a row stands: tasks as in CASES, of each the answers without a prior first."""
-    case = CASES[row["task"]]
-    methods = (CLEAN, *case.trivial, *METHODS)
+    methods = (CLEAN, *CASES[row["task"]].trivial, *METHODS)
+    # A table may hold methods that are no more.
+    method = methods.index(row["method"]) if row["method"] in methods else len(methods)
     steps = int(row["steps"]) if row["steps"].isdigit() else 0
-    return list(CASES).index(row["task"]), methods.index(row["method"]), steps
+    return list(CASES).index(row["task"]), method, steps
 
 
 def fewer_photos(

@@ -77,6 +77,17 @@ def test_calls_of_other_methods_and_counts_make_one_table(
     assert len(rows_of(table)) == 2 * 4 + 1 + 4
 
 
+def test_what_an_older_version_measured_does_no_harm(bench: Bench, table: Path) -> None:
+    assert bench("restoration", *FEW, "1").code == 0
+    text = table.read_text(encoding="utf-8")
+    row = text.splitlines()[-1]
+    table.write_text(text + row.replace("adaptive", "magic") + "\n"
+                     + row.replace("noise-25", "fog") + "\n", encoding="utf-8")
+    assert bench("restoration", *FEW, "1", "--resume").code == 0
+    summary = table.with_suffix(".md").read_text(encoding="utf-8")
+    assert "| noise-25 | magic |" in summary and "fog" not in summary
+
+
 def test_default_steps_can_stand_beside_others(bench: Bench, table: Path) -> None:
     assert bench("restoration", *FEW, "2,default").code == 0
     counted = {r["steps"]: r["evaluations"] for r in rows_of(table) if r["steps"]}
