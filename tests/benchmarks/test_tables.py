@@ -15,10 +15,13 @@ BAD_USAGE = 2
 QUICK = {
     "denoising": ["--sigmas", "15,25", "--methods", "noisy,nlm,prior"],
     "restoration": ["--count", "1", "--tasks", "noise-25,sr4-mean", "--steps", "1,2"],
+    "published": ["--count", "1", "--sizes", "32x32,64x32", "--methods", "default",
+                  "--tasks", "sr4-mean,inpainting-25,low-light"],
     "tuning": ["--count", "1"],
 }
-# How long something takes is never the same again, and is tested by itself.
-every_benchmark = pytest.mark.parametrize("what", [w for w in BENCHMARKS if w != "speed"])
+# What something costs is never the same again, and is tested by itself.
+COSTS = {"speed", "memory"}
+every_benchmark = pytest.mark.parametrize("what", [w for w in BENCHMARKS if w not in COSTS])
 
 
 @pytest.fixture(autouse=True)
