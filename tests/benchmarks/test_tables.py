@@ -15,8 +15,8 @@ BAD_USAGE = 2
 QUICK = {
     "denoising": ["--sigmas", "15,25", "--methods", "noisy,nlm,prior"],
     "restoration": ["--count", "1", "--tasks", "noise-25,sr4-mean", "--steps", "1,2"],
-    "published": ["--count", "1", "--sizes", "32x32,64x32", "--methods", "default",
-                  "--tasks", "sr4-mean,inpainting-25,low-light"],
+    "published": ["--sizes", "32x32", "--methods", "default", "--tasks",
+                  "sr4-mean,inpainting-25,low-light"],
     "tuning": ["--count", "1"],
 }
 # What something costs is never the same again, and is tested by itself.
