@@ -12,8 +12,12 @@ SMALL_SIDE = 384
 # Hands do not shake by more than this share of the photo.
 LARGEST_SHIFT = 0.25
 # Where the threshold lies: the median, unless one of the photos is black or white there.
-QUANTILES = (0.5, 0.17, 0.83)
+QUANTILES = (0.5, 0.3, 0.7, 0.17, 0.83, 0.08, 0.92)
 READABLE = (0.04, 0.96)
+# A shift is believed if it leaves at most this share of what none leaves unexplained, which is told
+# by no fewer pixels than these.
+LEFT_BY_A_SHIFT = 0.9
+FEWEST_PIXELS = 64
 # Photos agree where they differ by less than this many standard deviations of their noise.
 TOLERANCE = 3.0
 AROUND = sorted(
@@ -37,12 +41,42 @@ def shift_between(reference: torch.Tensor, moved: torch.Tensor) -> tuple[int, in
             pyramid.append(halved(pyramid[-1][..., :height, :width]))
     shift: tuple[int, int] | None = None
     for one, other in zip(*(reversed(pyramid) for pyramid in pyramids), strict=True):
+        near = None if shift is None else (2 * shift[0], 2 * shift[1])
         maps = _bitmaps(one, other)
-        near = _correlated(*maps) if shift is None else (2 * shift[0], 2 * shift[1])
+        if maps is None:  # clipped or flat: nothing tells a shift at this size
+            shift = near or (0, 0)
+            continue
+        near = near or _correlated(*maps)
         tried = [(near[0] + y, near[1] + x) for y, x in AROUND]
         # Of equals the first, which is the nearest.
         shift = min(tried, key=lambda shift: _share_unlike(*maps, shift))
-    return shift or (0, 0)
+    if shift is None or not _explains_more(pyramids[0][0], pyramids[1][0], shift):
+        return 0, 0
+    return shift
+
+
+def _explains_more(one: torch.Tensor, other: torch.Tensor, shift: tuple[int, int]) -> bool:
+    """Whether two photos (1, 1, H, W) in [0, 1] are clearly more alike when shifted than as they
+    lie: in doubt a camera was on a tripod."""
+    if shift == (0, 0):
+        return False
+    here, there = _overlap(one.shape, shift)
+    first, still, back = one[0, 0][here], other[0, 0][here], other[0, 0][there]
+    # The same pixels must judge both, and those that are clipped anywhere see no difference.
+    votes = torch.ones_like(first, dtype=torch.bool)
+    for image in (first, still, back):
+        votes &= (image > READABLE[0]) & (image < READABLE[1])
+    if int(votes.sum()) < FEWEST_PIXELS:
+        return False
+    first, still, back = (image[votes] for image in (first, still, back))
+    return _unexplained(first, back) < LEFT_BY_A_SHIFT * _unexplained(first, still)
+
+
+def _unexplained(one: torch.Tensor, other: torch.Tensor) -> float:
+    """The share of one's variance (n,) that no linear function of the other explains: to encoded
+    values another exposure is nearly that."""
+    a, b = (values.double() - values.double().mean() for values in (one, other))
+    return 1 - float((a * b).sum() ** 2 / (a.square().sum() * b.square().sum() + 1e-12))
 
 
 def _correlated(one: torch.Tensor, other: torch.Tensor) -> tuple[int, int]:
@@ -64,17 +98,17 @@ def _correlated(one: torch.Tensor, other: torch.Tensor) -> tuple[int, int]:
     return best // near.shape[1] - rows, best % near.shape[1] - columns
 
 
-def _bitmaps(one: torch.Tensor, other: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which pixels are brighter than the threshold, (H, W) each."""
-    thresholds = [_quantiles(image) for image in (one, other)]
-    readable = [
-        k for k in range(len(QUANTILES))
-        if all(READABLE[0] < float(t[k]) < READABLE[1] for t in thresholds)
-    ]
-    chosen = readable[0] if readable else 0
-    first, second = ((image > t[chosen])[0, 0] for image, t in zip((one, other), thresholds,
+def _bitmaps(
+    one: torch.Tensor, other: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Which pixels are brighter than the threshold, (H, W) each; None if no threshold is readable
+    in both."""
+    for thresholds in zip(_quantiles(one), _quantiles(other), strict=True):
+        if all(READABLE[0] < float(t) < READABLE[1] for t in thresholds):
+            first, second = ((image > t)[0, 0] for image, t in zip((one, other), thresholds,
                                                                   strict=True))
-    return first, second
+            return first, second
+    return None
 
 
 def _quantiles(image: torch.Tensor) -> torch.Tensor:

@@ -69,3 +69,24 @@ def test_what_moved_does_not_agree() -> None:
     agreed = agreement(*noisy, sigma=0.1)
     assert float(agreed[..., 65:95, 85:115].mean()) < 0.05
     assert float(agreed[..., :50, :].mean()) > 0.999
+
+
+@pytest.mark.parametrize("exposure", [0.25, 1.0, 4.0, 16.0, 64.0])
+@pytest.mark.parametrize("noise", [0.0, 0.03, 0.1])
+def test_what_did_not_move_is_not_shifted(exposure: float, noise: float) -> None:
+    """Most of the longest exposures is white, and white tells no shift."""
+    generator = torch.Generator().manual_seed(2)
+    still = (seen_from(scene(), 0, 0) + 1) / 2
+
+    def taken(light: float) -> torch.Tensor:
+        photo = 2 * encode(light * decode(still)).clamp(0, 1) - 1
+        return (photo + noise * torch.randn(photo.shape, generator=generator)).clamp(-1, 1)
+
+    assert shift_between(taken(1.0), taken(exposure)) == (0, 0)
+
+
+def test_noise_alone_is_no_shift() -> None:
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(8):
+        photos = 0.2 * torch.randn(2, 3, 64, 64, generator=generator)
+        assert shift_between(photos[:1], photos[1:]) == (0, 0)
