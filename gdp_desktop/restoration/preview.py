@@ -43,9 +43,9 @@ class PreviewPainter:
         if last > first and right > left:
             estimate = _fitted(x0, last - first, right - left)
             place = (slice(first, last), slice(left, right))
-            share = 1.0 if self._share is None else self._share[place]
-            blended = share * estimate + (1 - share) * self._base[place]
-            self._picture[place] = np.rint(blended.clip(0, 1) * 255)
+            if self._share is not None:
+                estimate = self._base[place] + self._share[place] * (estimate - self._base[place])
+            self._picture[place] = np.rint(estimate.clip(0, 1) * 255)
         return self._picture.copy()
 
     def _row(self, share: float) -> int:

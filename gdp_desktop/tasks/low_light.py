@@ -41,7 +41,7 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
-EXPOSED_PIXELS = 20_000
+EXPOSED_PIXELS, EXPOSED_QUANTILES = 20_000, 500
 LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
 FIT_DAMPING = 0.25
 
@@ -123,19 +123,22 @@ class LowLight(Degradation):
 
     def expose(self, y: torch.Tensor) -> None:
         """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection); of a large photo
-        every n-th pixel tells its mean."""
+        every n-th pixel tells its mean, and of their light a few hundred quantiles."""
         hop = max(1, math.isqrt(y[0, 0].numel() // EXPOSED_PIXELS))
         y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
-        measured = few._measured_light(y) / few.light
         balance = self.log_factor - self.log_factor.mean()
+        measured = few._measured_light(y) / (few.light * balance.exp())
+        ascending = measured.flatten().sort().values
+        group = -(-len(ascending) // EXPOSED_QUANTILES)
+        measured = ascending[group // 2 :: group]
         low, high = LOG_FACTOR_RANGE
         for _ in range(15):
             middle = (low + high) / 2
-            self.log_factor.copy_(balance + middle)
-            if float(encode(roll_off(measured / self.log_factor.exp())).mean()) > self.exposure:
+            if float(encode(roll_off(measured / math.exp(middle))).mean()) > self.exposure:
                 low = middle
             else:
                 high = middle
+        self.log_factor.copy_(balance + (low + high) / 2)
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """f: damped step to the least-squares factor in linear light, held at the wished exposure
@@ -227,9 +230,15 @@ def log_brightness(y: torch.Tensor) -> torch.Tensor:
 
 
 def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean over (2·radius + 1)² pixels, at the border over what is there."""
-    for kernel, padding in (((2 * radius + 1, 1), (radius, 0)), ((1, 2 * radius + 1), (0, radius))):
-        image = F.avg_pool2d(image, kernel, 1, padding, count_include_pad=False)
+    """Mean over (2·radius + 1)² pixels, at the border over what is there; from running sums, so
+    that a large radius costs no more than a small one."""
+    for dim in (-2, -1):
+        length = image.shape[dim]
+        sums = F.pad(image.double().cumsum(dim), (0, 0, 1, 0) if dim == -2 else (1, 0))
+        place = torch.arange(length, device=image.device)
+        first, end = (place - radius).clamp(min=0), (place + radius + 1).clamp(max=length)
+        count = (end - first).view(-1, 1) if dim == -2 else end - first
+        image = ((sums.index_select(dim, end) - sums.index_select(dim, first)) / count).to(image)
     return image
 
 

@@ -1,0 +1,34 @@
+"""Light of a dark photo: its means over boxes, and the exposure that was asked for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.tasks.low_light import LowLight, box_mean
+
+
+@pytest.mark.parametrize(("height", "width", "radius"), [(30, 47, 5), (7, 9, 3), (64, 5, 20)])
+def test_a_box_mean_is_the_mean_of_what_there_is_of_the_box(
+    height: int, width: int, radius: int
+) -> None:
+    image = torch.randn(1, 2, height, width, generator=torch.Generator().manual_seed(0))
+    means = box_mean(image, radius)
+    for y, x in ((0, 0), (height - 1, width // 2), (height // 2, width - 1)):
+        box = image[..., max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1]
+        torch.testing.assert_close(means[..., y, x], box.mean(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("exposure", [0.2, 0.45, 0.7])
+@pytest.mark.parametrize("side", [24, 400])
+def test_the_exposure_is_met(exposure: float, side: int) -> None:
+    """Also where only some pixels, and of those only some quantiles, are asked."""
+    generator = torch.Generator().manual_seed(1)
+    scene = F.interpolate(torch.rand(1, 3, 6, 6, generator=generator), size=(side, side))
+    dark = 0.3 * (scene + 0.2 * torch.rand(1, 3, side, side, generator=generator)) - 1
+    light = torch.linspace(0.3, 1, side).expand(1, 1, side, side)
+    degradation = LowLight(light, exposure, neutral=0.0)
+    degradation.expose(dark)
+    assert float(unit(degradation.initial(dark)).mean()) == pytest.approx(exposure, abs=0.01)
