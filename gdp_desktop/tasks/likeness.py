@@ -36,11 +36,12 @@ LIKENESS = (
         ("ssim", "And by its structures (SSIM)"),
         ("prior", "And by what the prior sees"),
         ("vgg", "And by what VGG-16 sees"),
-    ), "For experts: by what the result, damaged once more, has to be like your photo. Its values "
-       "do for nearly everything; the others ask as well for the same edges and textures."),
+    ), "By what the result, damaged once more, has to be like your photo. Its values "
+       "do for nearly everything; the others ask as well for the same edges and textures.",
+       expert=True),
     FileParam("vgg", "VGG-16 weights", (".safetensors", ".pth", ".pt"),
               "The weights of VGG-16 as PyTorch's users share them; they do not come with the "
-              "program.", only_if=("likeness", "vgg")),
+              "program.", only_if=("likeness", "vgg"), expert=True),
 )
 
 

@@ -296,7 +296,8 @@ TASK = Task(
         Option("light", "Light", "linear", (
             ("linear", "As it adds up"), ("gdp", "As in the GDP paper"),
         ), "How the photo came to be dark: by less light, as in a camera, or by one factor on the "
-           "values of the file, as the paper has it, for comparisons with its figures."),
+           "values of the file, as the paper has it, for comparisons with its figures.",
+               expert=True),
         *LIKENESS,
     ),
     default_steps=2,

@@ -33,6 +33,8 @@ class Param:
     # A value that means "work it out from the photo"; shown as "Auto".
     auto: float | None = None
     only_if: Condition | None = None
+    # Shown under Advanced.
+    expert: bool = False
 
     def check(self, given: float | str) -> float:
         """The value as a number, or TaskError if it is none or outside what is allowed."""
@@ -65,6 +67,7 @@ class Option:
     choices: tuple[tuple[str, str], ...]
     help: str = ""
     only_if: Condition | None = None
+    expert: bool = False
 
     def check(self, given: float | str) -> str:
         """The chosen id, or TaskError naming what there is."""
@@ -86,6 +89,7 @@ class FileParam:
     help: str = ""
     default: str = ""
     only_if: Condition | None = None
+    expert: bool = False
 
     def check(self, given: float | str) -> str:
         """The path as text, or TaskError if there is no such file."""

@@ -106,6 +106,16 @@ def test_a_row_that_does_not_matter_is_hidden_and_keeps_its_value(qtbot: QtBot) 
     assert page.row("angle").isHidden() and page.values["angle"] == 30
 
 
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_what_hardly_anybody_needs_is_under_advanced(panel: TaskPanel, task: Task) -> None:
+    panel.choose_task(task.id)
+    page = panel._pages[task.id]
+    assert page.expert.isHidden() != any(setting.expert for setting in task.params)
+    assert page.expert.parentWidget() is panel._advanced.parentWidget()
+    for setting in task.params:
+        assert page.expert.isAncestorOf(page.row(setting.key)) == setting.expert
+
+
 def test_a_file_can_be_dropped_and_taken_away(qtbot: QtBot, tmp_path: Path) -> None:
     row = shown(qtbot, KERNEL)
     drop(row, tmp_path / "kernel.png")

@@ -37,6 +37,7 @@ class MethodChoice(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         for page in self._pages.values():
             column.addWidget(page)
+            column.addWidget(page.expert)
             page.changed.connect(self.changed)
         self.box.currentIndexChanged.connect(self._on_chosen)
         self._show_page()
@@ -73,7 +74,7 @@ class MethodChoice(QWidget):
 
     def _show_page(self) -> None:
         for method, page in self._pages.items():
-            page.setVisible(method == self.method and not page.is_empty)
+            page.show_page(method == self.method)
         self.setVisible(not self._pages[self.method].is_empty)
         self.box.setToolTip(self.box.currentData(Qt.ItemDataRole.ToolTipRole))
 

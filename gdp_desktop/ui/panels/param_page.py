@@ -27,7 +27,10 @@ def row_for(setting: Setting) -> Row:
 
 
 class ParamPage(QWidget):
-    """The values stay while another page is shown, or while a row does not matter."""
+    """The values stay while another page is shown, or while a row does not matter.
+
+    ``expert`` holds the rows that hardly anybody needs, to be shown somewhere else.
+    """
 
     changed = Signal()
 
@@ -35,17 +38,22 @@ class ParamPage(QWidget):
         super().__init__()
         self._settings = {setting.key: setting for setting in settings}
         self._rows = {key: row_for(setting) for key, setting in self._settings.items()}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(10)
-        for row in self._rows.values():
-            column.addWidget(row)
+        self.expert = QWidget()
+        columns = {False: _column(self), True: _column(self.expert)}
+        for key, row in self._rows.items():
+            columns[self._settings[key].expert].addWidget(row)
             row.changed.connect(self._on_changed)
         self._show_what_matters()
 
     @property
     def is_empty(self) -> bool:
         return not self._rows
+
+    def show_page(self, shown: bool) -> None:
+        """Both halves of it; a half without rows takes no room."""
+        kinds = {setting.expert for setting in self._settings.values()}
+        self.setVisible(shown and False in kinds)
+        self.expert.setVisible(shown and True in kinds)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -70,3 +78,10 @@ class ParamPage(QWidget):
         values = self.values
         for key, setting in self._settings.items():
             self._rows[key].setVisible(visible(setting, values))
+
+
+def _column(widget: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout(widget)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(10)
+    return column

@@ -94,7 +94,7 @@ class TaskPanel(Panel):
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(12)
         for widget in (self._choice, self._help, *self._pages.values(), self._scene_fold,
-                       self._mask_fold, Fold("Advanced", self._advanced, is_open=False)):
+                       self._mask_fold, Fold("Advanced", self._for_experts(), is_open=False)):
             column.addWidget(widget)
         column.addStretch(1)
         outer = QVBoxLayout(self)
@@ -103,6 +103,14 @@ class TaskPanel(Panel):
         outer.addWidget(_scrolling(content), 1)
         outer.addWidget(self._run_bar)
         self.setMinimumWidth(WIDTH)
+
+    def _for_experts(self) -> QWidget:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        for widget in (*(page.expert for page in self._pages.values()), self._advanced):
+            column.addWidget(widget)
+        return content
 
     def _listen(self, around: Surroundings) -> None:
         self._choice.currentIndexChanged.connect(self._show_task)
@@ -143,7 +151,7 @@ class TaskPanel(Panel):
         task = self.task
         self._help.setText(" ".join(task.help.split()))
         for task_id, page in self._pages.items():
-            page.setVisible(task_id == task.id and not page.is_empty)
+            page.show_page(task_id == task.id)
         self._advanced.set_task(task)
         self._scene.set_task(task)
         self._scene_fold.setVisible(task.others[1] > 0)
