@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
 from gdp_desktop.diffusion.strips import Rows
+from gdp_desktop.image.geometry import Size
 
 # From the picture that a part left behind, the part.
 MakePart = Callable[[torch.Tensor], Degradation]
@@ -25,7 +27,6 @@ class Composition(Degradation):
 
     # A part may look further than it would by itself, through those after it.
     local = False
-    guidance_bytes = 300
     parts: nn.ModuleList
 
     def __init__(self, parts: Sequence[Degradation]) -> None:
@@ -59,9 +60,26 @@ class Composition(Degradation):
         reaches = [part.reach for part in self.in_order]
         return None if None in reaches else factor * sum(reach or 0 for reach in reaches)
 
+    def spectrum(self, size: Size) -> Spectrum | None:
+        """Known for one part alone, and for one that treats every channel alike beside the mean of
+        the channels, in either order."""
+        found = [part.spectrum(size) for part in self.in_order]
+        if None in found:
+            return None
+        changing = [one for one in found if one is not None and not _is_identity(one)]
+        others = [one for one in changing if not isinstance(one, OfGrey)]
+        if len(others) > 1 or any(one.singular.shape[1] > 1 for one in others):
+            return None
+        each = others[0] if others else Diagonal(torch.ones(1, 1, 1, 1))
+        return OfGrey(each) if len(changing) > len(others) else each
+
     @property
     def guidance_share(self) -> float:  # type: ignore[override]
         return sum(part.guidance_share for part in self.in_order)
+
+    @property
+    def guidance_bytes(self) -> int:  # type: ignore[override]
+        return max(300, *(part.guidance_bytes for part in self.in_order))
 
     @property
     def shrinks(self) -> bool:
@@ -135,6 +153,10 @@ class Composition(Degradation):
         for part in reversed(self.in_order):
             pictures.insert(0, part.initial(pictures[0]))
         return pictures
+
+
+def _is_identity(spectrum: Spectrum) -> bool:
+    return isinstance(spectrum, Diagonal) and bool((spectrum.singular == 1).all())
 
 
 def _shrinks(part: Degradation) -> bool:

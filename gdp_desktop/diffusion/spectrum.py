@@ -128,6 +128,45 @@ class Means(Spectrum):
         return groups - 2 * normal * (normal * groups).sum(dim=2, keepdim=True)
 
 
+class OfGrey(Spectrum):
+    """The mean of the three channels, in all three of them, of what ``each`` does to every channel
+    alike: the two commute.
+
+    D = P ⊗ A with P the projection onto (1, 1, 1)/√3, whose singular values are 1, 0, 0.  V is
+    that of ``each`` after the reflection that makes the mean the first channel (as in ``Means``);
+    coordinates are those of ``each``, (N, 3, …), of which only the first channel is measured.
+    """
+
+    def __init__(self, each: Spectrum) -> None:
+        self.each = each
+
+    @property
+    def singular(self) -> torch.Tensor:
+        return self._measured(self.each.singular)
+
+    def vt(self, x: torch.Tensor) -> torch.Tensor:
+        return self.each.vt(_mean_first(x))
+
+    def v(self, z: torch.Tensor) -> torch.Tensor:
+        return _mean_first(self.each.v(z))
+
+    def ut(self, y: torch.Tensor) -> torch.Tensor:
+        return self._measured(self.each.ut(_mean_first(y)))
+
+    def u(self, z: torch.Tensor) -> torch.Tensor:
+        return _mean_first(self.each.u(self._measured(z)))
+
+    def _measured(self, z: torch.Tensor) -> torch.Tensor:
+        """(…, 3, …) or one for all channels, with 0 in all but the first."""
+        first = torch.tensor([1.0, 0, 0]).to(z)
+        return first.view(1, 3, *[1] * (z.ndim - 2)) * z
+
+
+def _mean_first(x: torch.Tensor) -> torch.Tensor:
+    """(N, 3, H, W) reflected so that √3 times the mean becomes the first channel."""
+    return Means(over_channels=True).vt(x)[:, 0]
+
+
 class Mirrored(Spectrum):
     """Convolution with a kernel that is symmetric in each direction, of a photo continued by its
     mirror image (half-sample symmetric: the border pixel comes twice, …b a | a b …).
@@ -148,7 +187,7 @@ class Mirrored(Spectrum):
             ).cos()
             for length, taps in zip(size.shape, kernel.shape, strict=True)
         )
-        self._eigenvalues = rows @ kernel @ columns.T
+        self._eigenvalues = (rows @ kernel @ columns.T)[None, None]
 
     @property
     def singular(self) -> torch.Tensor:

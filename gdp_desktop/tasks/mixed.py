@@ -9,9 +9,12 @@ import torch
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.composition import Composition
 from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
 from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss
+from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
@@ -46,8 +49,8 @@ class GreyInThree(Grey):
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return y.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
 
-    def spectrum(self, size: object) -> None:
-        return None
+    def spectrum(self, size: Size) -> Spectrum | None:
+        return OfGrey(Diagonal(torch.ones(1, 1, 1, 1)))
 
 
 def parts_of(values: Values) -> list[str]:
@@ -81,7 +84,7 @@ def pose(given: Given, values: Values) -> Problem:
         y = known_in(given) * y
     degradation = Composition.found_in(y, [makers[part] for part in parts])
     # Of three equal channels, each says what all say.
-    sigma = max(noise, 0.5 / 127.5) * (3**0.5 if "grey" in parts else 1)
+    sigma = max(noise, SMALLEST_SIGMA) * (3**0.5 if "grey" in parts else 1)
     levels_of_same_y = 2 if "shrink" in parts else 1
     likeness = likeness_of(values, given.prior_features)
     return Problem(

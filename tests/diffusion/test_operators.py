@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.composition import Composition
 from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation
 from gdp_desktop.diffusion.kernels import disk_kernel
 from gdp_desktop.diffusion.linear import linearised
@@ -26,6 +27,9 @@ from gdp_desktop.diffusion.spectrum import (
 )
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.inpainting import Masking
+from gdp_desktop.tasks.mixed import GreyInThree
+from gdp_desktop.tasks.super_resolution import Downsampling
 from gdp_desktop.tasks.task import Given, Task
 
 SIDES = (12, 16)
@@ -81,6 +85,15 @@ class Operator:
         return self.degradation.spectrum(self.size)
 
 
+def part(name: str) -> Degradation:
+    """Of a composition, by name."""
+    return {
+        "grey": GreyInThree(), "blur": Blur(gaussian(1.2, 4)), "motion": Blur(slanted()),
+        "shrink": Downsampling(2), "nothing": Degradation(),
+        "missing": Masking((noise(1, 1, *SIDES, seed=8) > -0.2).double()),
+    }[name]
+
+
 OPERATORS = {
     "identity": Operator(Degradation()),
     "block mean 2": Operator(BlockMean(2)),
@@ -90,6 +103,13 @@ OPERATORS = {
     "blur beyond the border": Operator(Blur(gaussian(6.0, 20)).double()),
     "disk": Operator(Blur(disk_kernel(2.0)).double()),
     "motion": Operator(Blur(slanted()).double()),
+} | {
+    "+".join(names): Operator(Composition([part(name) for name in names]).double())
+    for names in (
+        ("grey",), ("grey", "blur"), ("blur", "grey"), ("grey", "shrink"), ("shrink", "grey"),
+        ("grey", "missing"), ("blur", "nothing"), ("grey", "nothing", "missing"),
+        ("blur", "shrink"), ("blur", "missing"), ("grey", "motion"), ("grey", "blur", "missing"),
+    )
 } | {
     f"task {task.id}": Operator(of_task(task), size_of_x(of_task(task), task))
     for task in TASKS.values()
@@ -109,6 +129,11 @@ def test_the_lists_are_not_empty() -> None:
     assert {"task super-resolution", "task inpainting", "task colorization", "task denoise",
             "task deblurring"} <= set(WITH_SPECTRUM)
     assert "motion" in LINEAR and "motion" not in WITH_SPECTRUM
+    # What commutes with the mean of the channels is known beside it; two blends of pixels are not.
+    assert {"grey", "grey+blur", "blur+grey", "grey+shrink", "shrink+grey", "grey+missing",
+            "blur+nothing", "grey+nothing+missing"} <= set(WITH_SPECTRUM)
+    assert not {"blur+shrink", "blur+missing", "grey+motion", "grey+blur+missing"} & set(
+        WITH_SPECTRUM)
     assert "task low-light" in OPERATORS and "task low-light" not in LINEAR
 
 
@@ -186,8 +211,22 @@ def test_the_factors_are_those_of_the_degradation(op: Operator) -> None:
     measured = spectrum.ut(residual)
     seen = (spectrum.singular > 0).expand_as(measured)
     assert float(measured[~seen].abs().sum()) == 0
-    if bool((spectrum.singular > 0).all()) or y.numel() < x.numel():
+    assert torch.allclose(spectrum.ut(spectrum.u(z))[seen], z[seen], atol=1e-10)
+    if int(seen.sum()) == y.numel():
         assert float(measured.norm()) == pytest.approx(float(residual.norm()))
+
+
+@every_spectrum
+def test_the_singular_values_are_those_of_the_matrix(op: Operator) -> None:
+    values = 3 * op.size.pixels
+    if values > 1000:
+        pytest.skip("too large to be written down")
+    basis = torch.eye(values, dtype=torch.float64).view(values, 3, *op.sides)
+    matrix = op.degradation(basis).flatten(1)
+    found = op.spectrum.singular.expand_as(op.spectrum.vt(basis[:1])).flatten().sort().values
+    expected = torch.linalg.svdvals(matrix)
+    missing = torch.zeros(values - len(expected), dtype=torch.float64)
+    assert torch.allclose(found, torch.cat((expected, missing)).sort().values, atol=2e-7)
 
 
 @every_linear
