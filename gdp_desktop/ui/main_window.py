@@ -183,6 +183,8 @@ class MainWindow(QMainWindow):
         bench.enqueued.connect(self._docks[QueuePanel].show)
         bench.running_changed.connect(self._on_running)
         tasks.recipe_changed.connect(self._on_recipe_changed)
+        tasks.memory_limit_changed.connect(self._on_memory_limit_changed)
+        tasks.set_memory_limit(self._settings.memory_limit)
         self._filmstrip.chosen.connect(bench.show_variation)
         self._filmstrip.recipe_wanted.connect(tasks.set_recipe)
         self._hint.open_asked.connect(self.files.open_photo)
@@ -234,6 +236,11 @@ class MainWindow(QMainWindow):
         if task.id != self._settings.task:
             self._settings.task = task.id
             self._choose_tool()
+
+    def _on_memory_limit_changed(self) -> None:
+        gigabytes = self.panel(TaskPanel).memory_limit
+        self._settings.memory_limit = gigabytes
+        self.workbench.limit_memory(round(gigabytes * 1e9) or None)
 
     def _choose_tool(self) -> None:
         """The brush is at hand where a mask is needed."""

@@ -60,6 +60,15 @@ class Settings:
     def brush_hardness(self, hardness: float) -> None:
         self._store.setValue("brush/hardness", str(hardness))
 
+    @property
+    def memory_limit(self) -> float:
+        """In gigabytes; 0 for none."""
+        return float(str(self._store.value("machine/memory_limit", "0")))
+
+    @memory_limit.setter
+    def memory_limit(self, gigabytes: float) -> None:
+        self._store.setValue("machine/memory_limit", str(gigabytes))
+
     def _text(self, key: str, default: str) -> str:
         return str(self._store.value(key, default))
 

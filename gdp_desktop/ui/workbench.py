@@ -48,6 +48,7 @@ class Workbench(QObject):
         self._document, self._queue, self._loader = document, queue, loader
         self._repertoire = repertoire
         self._recipe = Recipe(next(iter(repertoire.tasks)))
+        self._memory_limit: int | None = None
         self.variations = Variations(document)
         self._job: Job | None = None
         # Those of photos that are no longer open.
@@ -79,6 +80,11 @@ class Workbench(QObject):
 
     def set_recipe(self, recipe: Recipe) -> None:
         self._recipe = recipe
+        self.recipe_changed.emit()
+
+    def limit_memory(self, limit: int | None) -> None:
+        """To so many bytes for each of the next jobs; None for what is free."""
+        self._memory_limit = limit
         self.recipe_changed.emit()
 
     @property
@@ -171,7 +177,10 @@ class Workbench(QObject):
         if self._document.path is None:
             return None
         others = self._document.others if self.task.others[1] else ()
-        return Job(self._document.path, self._recipe, self._document.mask_for_job(), others)
+        return Job(
+            self._document.path, self._recipe, self._document.mask_for_job(), others,
+            memory_limit=self._memory_limit,
+        )
 
     def run(self) -> None:
         """Restore the open photo."""
@@ -275,7 +284,13 @@ class Workbench(QObject):
             return
         mask = self._mask_for_queue()
         self._queue.add(
-            *(Job(photo, self._recipe, mask, output=result_path(photo)) for photo in found.paths)
+            *(
+                Job(
+                    photo, self._recipe, mask, output=result_path(photo),
+                    memory_limit=self._memory_limit,
+                )
+                for photo in found.paths
+            )
         )
         self.enqueued.emit()
 

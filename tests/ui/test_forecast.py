@@ -14,6 +14,7 @@ from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.run_bar import RunBar
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.settings import Settings
 from gdp_desktop.ui.wording import cost_in_words
 
 if TYPE_CHECKING:
@@ -60,3 +61,18 @@ def test_costs_are_said_as_far_as_they_are_known(
     seconds: float | None, peak: int | None, words: str
 ) -> None:
     assert cost_in_words(seconds, peak) == words
+
+
+def test_a_memory_limit_goes_with_every_job_and_is_remembered(
+    window: MainWindow, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    job = window.workbench.job()
+    assert job and job.memory_limit is None
+    window.panel(TaskPanel).set_memory_limit(1.5)
+    job = window.workbench.job()
+    assert job and job.memory_limit == 1_500_000_000
+    assert Settings().memory_limit == 1.5
+    window.panel(TaskPanel).set_memory_limit(0)
+    job = window.workbench.job()
+    assert job and job.memory_limit is None

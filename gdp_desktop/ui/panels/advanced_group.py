@@ -1,4 +1,4 @@
-"""What hardly anybody needs to change: method, steps, variation, prior, device."""
+"""What hardly anybody needs to change: method, steps, variation, prior, device, memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from PySide6.QtCore import QSignalBlocker, QSize, Signal
 from PySide6.QtWidgets import (
     QComboBox,
+    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -25,13 +26,16 @@ from gdp_desktop.ui.theme import icon
 
 MAX_STEPS = 1000
 MAX_SEED = 2**31 - 1
+MOST_MEMORY = 4096.0  # GB
 DEVICES = (("Automatic", "auto"), ("Processor", "cpu"), ("Graphics card", "cuda"))
 
 
 class AdvancedGroup(QWidget):
-    """The part of a recipe that is not the task's."""
+    """The part of a recipe that is not the task's, and how much memory a job may take, which is a
+    matter of the machine."""
 
     changed = Signal()
+    memory_limit_changed = Signal()
 
     def __init__(self, repertoire: Repertoire) -> None:
         super().__init__()
@@ -42,6 +46,10 @@ class AdvancedGroup(QWidget):
         self._seed = QSpinBox(minimum=0, maximum=MAX_SEED)
         self._prior = QComboBox()
         self._device = QComboBox()
+        self._memory = QDoubleSpinBox(
+            minimum=0, maximum=MOST_MEMORY, singleStep=0.5, decimals=1, suffix=" GB",
+            specialValueText="What is free",
+        )
         for title, device in DEVICES:
             self._device.addItem(title, device)
         self._fill_priors()
@@ -53,6 +61,7 @@ class AdvancedGroup(QWidget):
         self._seed.valueChanged.connect(self.changed)
         self._prior.currentIndexChanged.connect(self.changed)
         self._device.currentIndexChanged.connect(self.changed)
+        self._memory.valueChanged.connect(self.memory_limit_changed)
 
     def set_task(self, task: Task) -> None:
         """Steps, and what an automatic method means, go by the task."""
@@ -101,6 +110,14 @@ class AdvancedGroup(QWidget):
     def device(self) -> str:
         return self._device.currentData()
 
+    @property
+    def memory_limit(self) -> float:
+        """In gigabytes; 0 for what is free."""
+        return self._memory.value()
+
+    def set_memory_limit(self, gigabytes: float) -> None:
+        self._memory.setValue(gigabytes)
+
     def _fill_priors(self) -> None:
         """The choice stays when there are others to choose from."""
         chosen = self.prior if self._prior.count() else ""
@@ -130,6 +147,9 @@ class AdvancedGroup(QWidget):
                     self._prior)
         form.addRow(_label(self._device, "Compute on", "Automatic prefers a graphics card."),
                     self._device)
+        form.addRow(_label(self._memory, "Memory", "A photo that would take more is refused before "
+                           "the work; on a graphics card fewer windows run at once first."),
+                    self._memory)
 
     def _dice(self) -> QToolButton:
         dice = QToolButton(autoRaise=True, toolTip="Another variation", iconSize=QSize(20, 20))

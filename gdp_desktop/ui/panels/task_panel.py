@@ -33,6 +33,7 @@ class TaskPanel(Panel):
     title = "Restore"
     area = Qt.DockWidgetArea.RightDockWidgetArea
     recipe_changed = Signal()
+    memory_limit_changed = Signal()
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
@@ -77,6 +78,14 @@ class TaskPanel(Panel):
         self._pages[recipe.task].set_values(recipe.params)
         self._advanced.set_recipe(recipe)
 
+    @property
+    def memory_limit(self) -> float:
+        """In gigabytes; 0 for what is free."""
+        return self._advanced.memory_limit
+
+    def set_memory_limit(self, gigabytes: float) -> None:
+        self._advanced.set_memory_limit(gigabytes)
+
     def _hand_over(self) -> None:
         self._workbench.set_recipe(self.recipe())
 
@@ -117,6 +126,7 @@ class TaskPanel(Panel):
         for page in self._pages.values():
             page.changed.connect(self.recipe_changed)
         self._advanced.changed.connect(self.recipe_changed)
+        self._advanced.memory_limit_changed.connect(self.memory_limit_changed)
         self._run_bar.run_asked.connect(around.workbench.run)
         self.recipe_changed.connect(self._hand_over)
         self._run_bar.cancel_asked.connect(around.workbench.cancel)
