@@ -18,6 +18,8 @@ from gdp_desktop.diffusion.strips import Rows, in_strips
 BLACK, WHITE = (0.004, 0.03), (0.93, 0.985)
 # Displayed values from which on, and by which, the scene's light is lost in the shoulder.
 ROLLED_OFF = (0.93, 0.98)
+# Displayed values up to which x0 tells the light well, and how many of them tell a factor.
+FAITHFUL, FAITHFUL_SHARE = 0.85, 0.01
 FIT_DAMPING = 0.25
 LARGEST_STEP = math.log(1.2)
 LARGEST_OFFSET = 0.03
@@ -32,7 +34,7 @@ class Exposures(Degradation):
     y is (n, 3, H, W), the exposures laid on one another; x the displayable picture, whose
     highlights are rolled off; ``light`` L (1, 1, H, W) what the tone curve took away from the
     scene's light from place to place.  f_i (n, 1, 1, 1), with f_0 = 1, and M_i, an offset, are
-    learned.  Where y_i is clipped, or ``seen`` (n, 1, H, W) is 0, D repeats y_i: nothing is known.
+    learned, but not the f_i that are ``told`` by the camera.  Where y_i is clipped, or ``seen`` (n, 1, H, W) is 0, D repeats y_i: nothing is known.
 
     GDP (Fei et al. 2023) has y_i = f·x + M with one f and one M for all exposures, on sRGB values.
     """
@@ -44,9 +46,11 @@ class Exposures(Degradation):
     photo: torch.Tensor
 
     def __init__(
-        self, y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor, light: torch.Tensor
+        self, y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor, light: torch.Tensor,
+        told: bool = False,
     ) -> None:
         super().__init__()
+        self.told = told
         self.register_buffer("photo", y)
         self.register_buffer("known", known)
         self.register_buffer("light", light)
@@ -91,13 +95,16 @@ class Exposures(Degradation):
         return light
 
     def _weight(self, y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-        """One over the variance of the light read from each value, up to a factor; (n, 3, H, W)."""
-        slope = light_per_value(unit(y)) / self.log_factor.exp()
+        """One over the variance of the light read from each value, up to a factor; (n, 3, H, W).
+
+        Photons are counted, so that is the exposure (Hasinoff et al. 2010).  The value itself must
+        not weigh: where its own noise made it darker it would count for more.
+        """
         # Cut off everywhere: the shortest exposure of a bright value, the longest of a dark one.
         bright = (y[:1] > 0).float()
         factor = self.log_factor.exp()
         least = LAST_RESORT * (bright / factor**4 + (1 - bright) * factor**4)
-        return known / slope.square() + least * (known + 1e-3)
+        return known * factor + least * (known + 1e-3)
 
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         """From the noise of every exposure, through the mean and the tone curve."""
@@ -124,7 +131,7 @@ class Exposures(Degradation):
     def _with(
         self, photo: torch.Tensor, known: torch.Tensor, light: torch.Tensor
     ) -> Exposures:
-        other = Exposures(photo, known, self.log_factor.exp(), light)
+        other = Exposures(photo, known, self.log_factor.exp(), light, self.told)
         other.adopt(self)
         return other
 
@@ -134,25 +141,32 @@ class Exposures(Degradation):
             self.offset.copy_(coarse.offset)
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
-        """f_i: a damped step to the least-squares factor in linear light; M_i: to the mean
-        residual of dark values.  f_0 stays: any common factor is a matter of x's brightness."""
-        emitted = self.radiance(x0)
-        # What the tone curve rolled off all the way is not told apart.
-        known = self.known * (x0 < 0.97)
-        measured = decode(unit(y) - self.offset)
-        energy = (known * emitted.square()).sum(dim=(1, 2, 3), keepdim=True)
-        factor = (known * measured * emitted).sum(dim=(1, 2, 3), keepdim=True) / (energy + 1e-8)
-        fitted = factor.clamp(min=1e-6).log()
-        step = (FIT_DAMPING * (fitted - fitted[:1] - self.log_factor)).clamp(
-            -LARGEST_STEP, LARGEST_STEP)
-        told = energy > 1e-6 * known[0].numel()
-        self.log_factor.add_(step * (told & told[:1]))
+        """f_i: a damped step to the ratio of all light measured and emitted, unless they are told;
+        M_i: to the mean residual of dark values.  f_0 stays: any common factor is a matter of x's
+        brightness."""
+        if not self.told:
+            self._fit_factors(x0, y)
         # An offset shows in the dark; elsewhere it would take part of a wrong factor.
-        dark = known * (unit(y) < DARK)
+        dark = self.known * (unit(y) < DARK)
         residual = (dark * (y - self(x0))).sum(dim=(1, 2, 3), keepdim=True) / 2
         mean = residual / (dark.sum(dim=(1, 2, 3), keepdim=True) + 1)
         # A veil adds light, so it is not negative.
         self.offset.add_(0.1 * mean).clamp_(0, LARGEST_OFFSET)
+
+    def _fit_factors(self, x0: torch.Tensor, y: torch.Tensor) -> None:
+        # Rolled off, light is hardly told by x0; the photos among themselves have told it better.
+        known = self.known * (unit(x0) < FAITHFUL)
+        measured = decode(unit(y) - self.offset)
+        # Not least squares: errors of x0 would draw that towards 0.
+        total, energy = (
+            (known * light).sum(dim=(1, 2, 3), keepdim=True)
+            for light in (measured, self.radiance(x0))
+        )
+        fitted = (total / (energy + 1e-8)).clamp(min=1e-6).log()
+        step = (FIT_DAMPING * (fitted - fitted[:1] - self.log_factor)).clamp(
+            -LARGEST_STEP, LARGEST_STEP)
+        enough = known.mean(dim=(1, 2, 3), keepdim=True) > FAITHFUL_SHARE
+        self.log_factor.add_(step * (enough & enough[:1]))
 
     def estimate(self) -> dict[str, Any]:
         return {

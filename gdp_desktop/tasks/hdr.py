@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.diffusion.bracket_noise import noise_of_bracket
 from gdp_desktop.diffusion.exposures import Exposures, relative_exposures, unclipped
 from gdp_desktop.diffusion.light import decode, encode
-from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.low_light import local_light
@@ -38,17 +38,19 @@ def pose(given: Given, values: Values) -> Problem:
     known = torch.empty_like(y)
     for photo, where, trust in zip(y, seen, known, strict=True):
         trust.copy_(where * unclipped(photo))
-    factors = exposures_of(given, y, known)
+    told = len(given.exposures) == len(y) and all(given.exposures)
+    factors = exposures_of(given) if told else relative_exposures(y, known)
     known = known * unmoved(y, known, factors)
-    degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]))
+    degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]), told)
     degradation.shifts = shifts
     choose_light(degradation, values["compression"], values["exposure"])
-    noise = noise_to_remove(given.y, PYRAMID_LEVELS)
+    noise = noise_of_bracket(y, known, factors, PYRAMID_LEVELS)
     return Problem(
         y=y,
         degradation=degradation,
         sigma_y=tuple(values["denoise"] * sigma for sigma in noise),
-        start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=10,
+        # From the photos' own noise: from more the prior would have to guess what they know.
+        start_sigma=None, coarse_sigma=None, zeta=0.0,
         by_products=lambda x0: {"hdr": degradation.scene_light(x0)},
     )
 
@@ -66,12 +68,10 @@ def laid_on_the_first(
     return photos, seen, ((0, 0), *shifts)
 
 
-def exposures_of(given: Given, y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """f (n,), f_0 = 1: by the camera data if every photo has some, else by the photos."""
-    told = given.exposures
-    if len(told) == len(y) and all(told):
-        return torch.tensor([float(e or 0) / float(told[0] or 1) for e in told])
-    return relative_exposures(y, known)
+def exposures_of(given: Given) -> torch.Tensor:
+    """f (n,), f_0 = 1, by the camera data of every photo."""
+    light = torch.tensor([float(e or 0) for e in given.exposures])
+    return light / light[0]
 
 
 def unmoved(y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
@@ -117,7 +117,7 @@ TASK = Task(
         Param("denoise", "Denoise", 1.0, 0, 3, 0.05, "×",
               "How much of the noise to remove; 0 keeps it all."),
     ),
-    default_steps=3,
+    default_steps=1,
     others=(1, 8),
     pictures_beside=1,
     # What is known of each, and the maps and differences of two of them at a time.
