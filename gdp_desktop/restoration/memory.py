@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
@@ -33,6 +35,8 @@ STRIP_PIXEL = 45
 # What a network holds at once, in pictures as wide as its first layer: on the way there, and with
 # all that the way back needs.
 PICTURES, PICTURES_BACK = 8, 42
+# Of a graphics card's free memory, as its convolutions take room of their own.
+CARD_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -84,19 +88,40 @@ def rows_at_once(degradation: Degradation, window: int) -> int | None:
 
 
 def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
-    """What the job takes in all, with windows of an x of this size."""
-    window = min(loaded.prior.window**2, x.pixels)
-    network = round(load.pictures * loaded.picture_bytes * window * window_batch)
+    """What the job takes in all of main memory, with windows of an x of this size."""
+    network = network_bytes(load, x, loaded, window_batch) if loaded.device == "cpu" else 0
     return PROGRAM + loaded.memory + load.bytes + network
+
+
+def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
+    """What the network holds at once for so many windows, wherever it runs."""
+    window = min(loaded.prior.window**2, x.pixels)
+    return round(load.pictures * loaded.picture_bytes * window * window_batch)
 
 
 def fitting_batch(
     wanted: int, limit: int | None, load: Load, x: Size, loaded: LoadedPrior
 ) -> int:
-    """As many windows at once as the limit allows, at most ``wanted`` and at least 1."""
-    while limit is not None and wanted > 1 and needed_bytes(load, x, loaded, wanted) > limit:
+    """As many windows at once as the limit, and a graphics card's memory, allow; at most ``wanted``
+    and at least 1.
+
+    More than ``wanted`` are not taken even where there is room: on a graphics card the number of
+    windows shows in the last bit of a result, which must not depend on what else runs there.
+    """
+    on_card = CARD_SHARE * free_on_card() if loaded.device == "cuda" else None
+
+    def fits(batch: int) -> bool:
+        in_main = limit is None or needed_bytes(load, x, loaded, batch) <= limit
+        return in_main and (on_card is None or network_bytes(load, x, loaded, batch) <= on_card)
+
+    while wanted > 1 and not fits(wanted):
         wanted //= 2
     return wanted
+
+
+def free_on_card() -> int:
+    """Bytes of the graphics card's memory that nobody uses."""
+    return torch.cuda.mem_get_info()[0]
 
 
 def refuse_too_large(job: Job, needed: int) -> None:

@@ -16,12 +16,14 @@ from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
+from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.memory import (
     Load,
     fitting_batch,
     load_before_posing,
     load_of,
     needed_bytes,
+    network_bytes,
     rows_at_once,
 )
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
@@ -118,3 +120,16 @@ def test_the_batch_gives_way_first(loaded: LoadedPrior) -> None:
         assert fitting_batch(8, limit, load, size, loaded) == fits
     assert fitting_batch(8, None, load, size, loaded) == 8
     assert fitting_batch(8, 1, load, size, loaded) == 1
+
+
+def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
+    loaded: LoadedPrior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = Size(2000, 2000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
+    on_card = replace(loaded, device="cuda")
+    window = network_bytes(load, size, on_card, 1)
+    assert needed_bytes(load, size, on_card, 8) == needed_bytes(load, size, loaded, 1) - window
+    for free, fits in ((17 * window, 8), (15 * window, 4), (3 * window, 1), (0, 1)):
+        monkeypatch.setattr(memory, "free_on_card", lambda free=free: free)
+        assert fitting_batch(8, None, load, size, on_card) == fits
