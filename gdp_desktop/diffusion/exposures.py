@@ -34,7 +34,8 @@ class Exposures(Degradation):
     y is (n, 3, H, W), the exposures laid on one another; x the displayable picture, whose
     highlights are rolled off; ``light`` L (1, 1, H, W) what the tone curve took away from the
     scene's light from place to place.  f_i (n, 1, 1, 1), with f_0 = 1, and M_i, an offset, are
-    learned, but not the f_i that are ``told`` by the camera.  Where y_i is clipped, or ``seen`` (n, 1, H, W) is 0, D repeats y_i: nothing is known.
+    learned, but not the f_i that are ``told`` by the camera.  Where y_i is clipped, or ``seen``
+    (n, 1, H, W) is 0, D repeats y_i: nothing is known.
 
     GDP (Fei et al. 2023) has y_i = f·x + M with one f and one M for all exposures, on sRGB values.
     """
@@ -184,9 +185,13 @@ def unclipped(y: torch.Tensor) -> torch.Tensor:
     """1 where a value in [-1, 1] is between black and white, 0 where it is either, and in between
     in between."""
     value = unit(y)
-    above = ((value - BLACK[0]) / (BLACK[1] - BLACK[0])).clamp(0, 1)
-    below = ((WHITE[1] - value) / (WHITE[1] - WHITE[0])).clamp(0, 1)
-    return above * below
+    return below_white(y) * ((value - BLACK[0]) / (BLACK[1] - BLACK[0])).clamp(0, 1)
+
+
+def below_white(y: torch.Tensor) -> torch.Tensor:
+    """As ``unclipped``, but black counts: no exposure knows more than that the longest was black,
+    and to leave out its darker values alone would brighten the dark."""
+    return ((WHITE[1] - unit(y)) / (WHITE[1] - WHITE[0])).clamp(0, 1)
 
 
 def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

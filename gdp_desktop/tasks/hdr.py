@@ -6,7 +6,7 @@ import torch
 
 from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
 from gdp_desktop.diffusion.bracket_noise import noise_of_bracket
-from gdp_desktop.diffusion.exposures import Exposures, relative_exposures, unclipped
+from gdp_desktop.diffusion.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.diffusion.light import decode, encode
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
@@ -40,7 +40,10 @@ def pose(given: Given, values: Values) -> Problem:
         trust.copy_(where * unclipped(photo))
     told = len(given.exposures) == len(y) and all(given.exposures)
     factors = exposures_of(given) if told else relative_exposures(y, known)
-    known = known * unmoved(y, known, factors)
+    longest = factors > 0.99 * factors.max()
+    still = unmoved(y, known, factors)
+    known[longest] = seen[longest] * below_white(y[longest])
+    known = known * still
     degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]), told)
     degradation.shifts = shifts
     choose_light(degradation, values["compression"], values["exposure"])
@@ -114,7 +117,7 @@ TASK = Task(
               "How bright the result is on the whole."),
         Param("compression", "Compression", 0.5, 0, 0.9, 0.05, "",
               "How much the difference between bright and dark places is reduced."),
-        Param("denoise", "Denoise", 1.0, 0, 3, 0.05, "×",
+        Param("denoise", "Denoise", 0.8, 0, 3, 0.05, "×",
               "How much of the noise to remove; 0 keeps it all."),
     ),
     default_steps=1,

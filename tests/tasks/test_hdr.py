@@ -7,8 +7,12 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.exposures import Exposures, relative_exposures, unclipped
-from gdp_desktop.diffusion.light import encode
+from gdp_desktop.diffusion.light import decode, encode
 from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import METHODS
+from gdp_desktop.methods.method import Assignment
+from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
 
@@ -170,3 +174,60 @@ def test_photos_that_say_nothing_do_no_harm(value: float) -> None:
         degradation.fit(start, problem.y)
     assert bool(torch.isfinite(start).all() & torch.isfinite(degradation.log_factor).all())
     assert torch.equal(degradation(start), problem.y)
+
+
+def textured_bracket(factors: tuple[float, ...]) -> tuple[torch.Tensor, Given]:
+    """A scene full of fine texture, and its photos with noise of 2.5 of 255."""
+    generator = torch.Generator().manual_seed(7)
+    light = scene(128) * 2 ** (0.8 * torch.randn(1, 3, 128, 128, generator=generator)).clamp(0.2, 4)
+    photos = [photo(light, f, 2.5, 10 + k) for k, f in enumerate(factors)]
+    return light, Given(photos[0], others=tuple(photos[1:]), exposures=factors)
+
+
+def test_texture_is_not_taken_for_noise() -> None:
+    """What the photos show alike is no noise, however fine."""
+    _, given = textured_bracket((1.0, 0.25, 4.0))
+    problem = posed(given, denoise=1.0)
+    assert 127.5 * problem.sigma_y[0] == pytest.approx(2.5, rel=0.15)
+    assert problem.sigma_y[1] == 0  # white
+
+
+def test_told_factors_stay_as_told() -> None:
+    _, given = textured_bracket((1.0, 0.25, 4.0))
+    problem = posed(given)
+    degradation = degradation_of(problem)
+    x0 = F.avg_pool2d(degradation.initial(problem.y), 9, 1, 4)  # an estimate that is off
+    for _ in range(10):
+        degradation.fit(x0, problem.y)
+    found = degradation.log_factor.exp().flatten().tolist()
+    assert found == pytest.approx([1, 0.25, 4], rel=1e-5)
+
+
+def test_the_dark_is_not_brightened_by_merging() -> None:
+    """Values that noise made black count as well as those that it made brighter."""
+    light = torch.full((1, 3, 128, 128), 3e-4)
+    light[..., 64:] = 0.2
+    photos = [photo(light, f, 2.5, k) for k, f in enumerate((1.0, 0.5, 2.0))]
+    problem = posed(Given(photos[0], others=tuple(photos[1:]), exposures=(1.0, 0.5, 2.0)))
+    dark = (..., slice(8, 56))
+    merged = degradation_of(problem).merged(problem.y)[dark]
+    longest = decode(unit(photos[2])) / 2
+    assert float(merged.mean()) < 1.4 * float(longest[dark].mean())
+
+
+def test_the_result_is_at_least_as_good_as_merging() -> None:
+    """The whole way through the program's engine, with the prior that is shipped."""
+    light, given = textured_bracket((1.0, 0.25, 4.0))
+    problem = posed(given)
+    prior = load_prior(device="cpu").prior
+    solver = METHODS[TASK.default_method].solver(Assignment(
+        problem, prior, Size(128, 128), TASK.default_steps, TASK.coarse_side, 1, {},
+    ))
+    *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
+
+    def error(found: torch.Tensor) -> float:
+        return float((encode(found) - encode(light)).clamp(-0.5, 0.5).square().mean())
+
+    with torch.no_grad():
+        found = problem.by_products(last.x0)["hdr"]
+    assert error(found) < 1.05 * error(degradation_of(problem).merged(problem.y))
