@@ -83,8 +83,9 @@ def pose(given: Given, values: Values) -> Problem:
     if parts[-1] == "missing":
         y = known_in(given) * y
     degradation = Composition.found_in(y, [makers[part] for part in parts])
-    # Of three equal channels, each says what all say.
-    sigma = max(noise, SMALLEST_SIGMA) * (3**0.5 if "grey" in parts else 1)
+    # Of three equal channels each says what all say; but the prior, too, errs in nearly the same
+    # way in all three, and σ_y counts against its error.  So both stand as for one channel.
+    sigma = max(noise, SMALLEST_SIGMA)
     levels_of_same_y = 2 if "shrink" in parts else 1
     likeness = likeness_of(values, given.prior_features)
     return Problem(

@@ -8,6 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.methods import method_named
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
 
@@ -66,6 +68,22 @@ def test_what_does_not_go_together_is_refused(
         posed(*parts, unknown=unknown)
     text = str(raised.value)
     assert text.endswith(".") and text.count(".") == 1 and "\n" not in text
+
+
+@pytest.mark.parametrize("parts", [("blur",), ("grey", "blur"), ("grey", "shrink")], ids="+".join)
+def test_noise_is_taken_as_stated_but_never_below_that_of_rounding(parts: tuple[str, ...]) -> None:
+    assert posed(*parts, noise=5).sigma_y[0] == pytest.approx(5 / 127.5)
+    assert posed(*parts, noise=0.1).sigma_y[0] == pytest.approx(SMALLEST_SIGMA)
+
+
+@pytest.mark.parametrize("method", ["ddrm", "ddnm"])
+@pytest.mark.parametrize("parts", [("grey", "blur"), ("shrink", "grey")], ids="+".join)
+def test_grey_and_one_thing_more_is_solved_coordinate_by_coordinate(
+    parts: tuple[str, ...], method: str
+) -> None:
+    assert method_named(method).refusal(posed(*parts)) is None
+    apart = posed("blur", "shrink", "grey")
+    assert (method_named("ddrm").refusal(apart) or "").endswith(".")
 
 
 def test_what_lies_under_the_paint_has_no_part_in_it() -> None:
