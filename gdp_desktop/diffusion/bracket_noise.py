@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.diffusion.exposures import light_per_value
 from gdp_desktop.diffusion.light import decode, encode
-from gdp_desktop.diffusion.noise import WHITE_SHARE, estimate_noise, noise_to_remove
+from gdp_desktop.diffusion.noise import WHITE_SHARE, all_of_it, estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.quality import unit
 
 BLOCK = 8
@@ -42,10 +42,7 @@ def noise_of_bracket(
     finest = [min(pair) for pair in zip(alone, beside, strict=False)]
     if beside[1] < WHITE_RATIO * beside[0]:
         return finest[0], 0.0
-    variances = [finest[-1] ** 2]
-    for sigma in reversed(finest[:-1]):
-        variances.append(WHITE_SHARE * sigma**2 + variances[-1])
-    return tuple(variance**0.5 for variance in reversed(variances))
+    return all_of_it(finest)
 
 
 def _differences(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 
@@ -55,6 +57,11 @@ def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     finest = estimate_noise(y, levels)
     if len(finest) > 1 and _flat_noise(y)[1] > WHITE_DIAGONAL:
         return finest[0], 0.0
+    return all_of_it(finest)
+
+
+def all_of_it(finest: Sequence[float]) -> tuple[float, ...]:
+    """All of the noise of every level, from what each level's finest band tells."""
     variances = [finest[-1] ** 2]
     for sigma in reversed(finest[:-1]):
         variances.append(WHITE_SHARE * sigma**2 + variances[-1])
