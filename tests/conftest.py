@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
@@ -89,6 +90,12 @@ def _no_priors_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GDP_MODELS", str(tmp_path_factory.mktemp("priors") / "none"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors are computed faster by one thread than by two that wait for each other."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

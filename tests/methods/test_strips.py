@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -39,14 +38,6 @@ SIZE = Size(32, 640)
 # strip, and a blur is felt beyond its reach, if hardly.
 COUPLED = 0.3
 ROUNDING = 0.003
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def night(height: int, width: int, noise: float = 0.03) -> torch.Tensor:
