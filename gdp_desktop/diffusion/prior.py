@@ -17,8 +17,8 @@ from gdp_desktop.diffusion.unet import UNet
 # (σ, RMS error of x̃0) of the shipped prior on photos, rounded.  A stand-in for priors that bring
 # no table of their own; it errs on the side of the photo where such a prior is the better one.
 PHOTO_ERRORS = (
-    (0.01, 0.0083), (0.04, 0.024), (0.16, 0.062), (0.62, 0.135), (2.4, 0.22), (9.6, 0.33),
-    (38.0, 0.48), (150.0, 0.57),
+    (0.01, 0.0082), (0.04, 0.024), (0.16, 0.059), (0.62, 0.122), (2.4, 0.205), (9.6, 0.317),
+    (38.0, 0.46), (150.0, 0.56),
 )
 
 
