@@ -51,6 +51,15 @@ SECONDS_EACH = 4.0
 MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
 PACKAGE = Path(__file__).resolve().parents[2]
 
+# The process tells its peak itself: what the system tells of a child counts its parent's, too.
+RESTORE_AND_TELL_PEAK = """
+import json
+from gdp_desktop.commands import main
+main()
+from gdp_desktop.restoration.memory import peak_bytes
+print(json.dumps(peak_bytes()))
+"""
+
 FIGURES = (
     "megapixels", "seconds", "peak_mib", "evaluations", "network_seconds", "overhead",
     "estimated_seconds", "estimated_mib", "gflops",
@@ -257,36 +266,23 @@ def in_a_process(
     """The command `restore` on these files, with ``more`` options: its reports, and its peak
     memory in MiB if the system tells."""
     command = [
-        sys.executable, "-c", "import sys; from gdp_desktop.commands import main; sys.exit(main())",
-        "restore", *map(str, files), "--task", recipe.task, "--seed", str(recipe.seed),
-        "--device", recipe.device, "--json", "--overwrite", *more,
+        sys.executable, "-c", RESTORE_AND_TELL_PEAK, "restore", *map(str, files),
+        "--task", recipe.task, "--seed", str(recipe.seed), "--device", recipe.device,
+        "--json", "--overwrite", *more,
         *(f"--param={key}={value}" for key, value in recipe.params.items()),
     ]
     command += ["--steps", str(recipe.steps)] if recipe.steps else []
     command += ["--prior", recipe.prior] if recipe.prior else []
     path = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False,
         env=os.environ | {"PYTHONPATH": path},
     )
-    assert process.stdout is not None  # a pipe was asked for
-    with process.stdout as lines:
-        reports = [json.loads(line) for line in lines]
-    peak = _waited(process)
+    *reports, peak = [json.loads(line) for line in done.stdout.splitlines()] or [None]
     if not reports or any(report["status"] != "done" for report in reports):
         reason = next((r["error"] for r in reports if r.get("error")), "it ended without a word")
         raise LeftOut(f"A photo could not be restored: {reason}")
-    return reports, peak
-
-
-def _waited(process: subprocess.Popen[str]) -> float | None:
-    if not hasattr(os, "wait4"):  # Windows
-        process.wait()
-        return None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    # Bytes on macOS, KiB elsewhere.
-    return usage.ru_maxrss / (MIB if sys.platform == "darwin" else 1024)
+    return reports, peak / MIB if peak else None
 
 
 def summary(out: Path, rows: Sequence[Row]) -> str:

@@ -161,3 +161,13 @@ def held_bytes() -> int:
         return pages * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def peak_bytes() -> int | None:
+    """The most that this process has held; None if the system does not tell."""
+    try:
+        facts = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        line = next(line for line in facts if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
