@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import pytest
 import torch
@@ -334,9 +335,8 @@ def test_a_crop_of_the_degraded_is_the_degraded_crop(name: str, reach: int) -> N
 
 
 @every_spectrum
-def test_agrees_with_deepinv(op: Operator) -> None:
-    """The pseudo-inverse by another library's conjugate gradients, where it is installed."""
-    deepinv = pytest.importorskip("deepinv")
+def test_agrees_with_deepinv(op: Operator, deepinv: ModuleType) -> None:
+    """The proximal step by another library's conjugate gradients, where it is installed."""
     degradation: Callable[[torch.Tensor], torch.Tensor] = op.degradation
     x = op.x()
     physics = deepinv.physics.LinearPhysics(
