@@ -136,8 +136,7 @@ class CoarseToFine:
         yield Estimate(coarse, 0, is_result=True)
 
     def quality_at(self, level: Level) -> tuple[QualityTerm, ...]:
-        likeness = self.problem.likeness(level.degradation, level.y, level.sigma_y)
-        return (*self.problem.quality, *likeness)
+        return self.problem.quality_for(level.degradation, level.y, level.sigma_y)
 
     def start_sigma(self, level: Level) -> float:
         """The noise level of x_t the level starts from."""

@@ -43,9 +43,9 @@ class FromPhoto(ReverseProcess):
             held = self.own_noise.square() / float(self.schedule.sigmas[-1]) ** 2
             news = (1 - held).clamp(0, 1)
             measured = Measurement(self.y, self.degradation, self.sigma_y, news)
-            likeness = problem.likeness(self.degradation, self.y, self.sigma_y)
+            quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(
-                [measured], (*problem.quality, *likeness), solver_steps=problem.solver_steps,
+                [measured], quality, solver_steps=problem.solver_steps,
                 learn=True,
             )
 

@@ -40,9 +40,9 @@ class Guided(ReverseProcess):
 
     def guidance_of(self, measurements: list[Measurement]) -> Guidance:
         problem, photo = self.given.problem, measurements[0]
-        likeness = problem.likeness(photo.degradation, photo.y, photo.sigma)
+        quality = problem.quality_for(photo.degradation, photo.y, photo.sigma)
         return Guidance(
-            measurements, (*problem.quality, *likeness), solver_steps=problem.solver_steps,
+            measurements, quality, solver_steps=problem.solver_steps,
             learn=True,
         )
 

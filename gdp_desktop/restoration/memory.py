@@ -142,12 +142,9 @@ def refuse_too_large(job: Job, needed: int) -> None:
 
 def free_bytes() -> int | None:
     """What other programs leave; all there is where only that is known; None if nothing is."""
-    try:
-        facts = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        line = next(line for line in facts if line.startswith("MemAvailable:"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration, ValueError, IndexError):
-        pass
+    free = _told_by_linux("/proc/meminfo", "MemAvailable")
+    if free is not None:
+        return free
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # Windows
@@ -165,9 +162,14 @@ def held_bytes() -> int:
 
 def peak_bytes() -> int | None:
     """The most that this process has held; None if the system does not tell."""
+    return _told_by_linux("/proc/self/status", "VmHWM")
+
+
+def _told_by_linux(file: str, name: str) -> int | None:
+    """Bytes, from a line like "VmHWM:  1234 kB"; None on other systems."""
     try:
-        facts = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        line = next(line for line in facts if line.startswith("VmHWM:"))
+        facts = Path(file).read_text(encoding="ascii").splitlines()
+        line = next(line for line in facts if line.startswith(f"{name}:"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration, ValueError, IndexError):
         return None

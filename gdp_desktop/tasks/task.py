@@ -82,6 +82,12 @@ class Problem:
         sigma_y = max(sigma_y, SMALLEST_SIGMA)
         return tuple(partial(unlikeness, d, degradation, y, sigma_y) for d in self.distances)
 
+    def quality_for(
+        self, degradation: Degradation, y: torch.Tensor, sigma_y: float
+    ) -> tuple[QualityTerm, ...]:
+        """``quality``, and ``likeness`` at that size."""
+        return (*self.quality, *self.likeness(degradation, y, sigma_y))
+
 
 @dataclass(frozen=True)
 class Task:

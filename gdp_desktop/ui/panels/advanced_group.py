@@ -148,8 +148,7 @@ class AdvancedGroup(QWidget):
         form.addRow(_label(self._device, "Compute on", "Automatic prefers a graphics card."),
                     self._device)
         form.addRow(_label(self._memory, "Memory", "A photo that would take more is refused before "
-                           "the work; on a graphics card fewer windows run at once first."),
-                    self._memory)
+                           "the work."), self._memory)
 
     def _dice(self) -> QToolButton:
         dice = QToolButton(autoRaise=True, toolTip="Another variation", iconSize=QSize(20, 20))
