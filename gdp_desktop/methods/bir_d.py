@@ -46,6 +46,10 @@ class BlindRestoration(GenerativeDiffusionPrior):
         self.target = self.y if like_x else self.degradation.initial(self.y)
         self.on_simplex = given.values["kernel"] == "simplex"
         self.kernel_term = DataTerm(self.degradation, self.y)  # of the kernel, x̃0 being given
+        if isinstance(self.degradation, BlindBlur) and not self.on_simplex:
+            # One for each channel, (3, h, w).
+            self.kernels = self.degradation.kernel.expand(self.y.shape[1], -1, -1).clone()
+            self.data.function = lambda x: _blurred(x, self.kernels)
 
     def kappa(self) -> float:
         return kappa(self.adaptive_scale, self.values_per_pixel)
@@ -86,18 +90,21 @@ class BlindRestoration(GenerativeDiffusionPrior):
 
     def _learn_as_published(self, blur: BlindBlur, x: torch.Tensor) -> None:
         """Plain gradient descent on the mean squared error in [0, 1]: nothing keeps the kernel
-        positive or its sum at 1.  One kernel for all channels here, three in the release."""
+        positive or its sum at 1.  Every channel has a kernel of its own; told and saved is their
+        mean."""
         term = self.kernel_term
         term.function, term.y = partial(_blurred, unit(x)), unit(self.y)
-        term.look(blur.kernel)
-        blur.replace(blur.kernel - PUBLISHED_RATE * 2 * term.gradient / self.y.numel())
+        term.look(self.kernels)
+        self.kernels -= PUBLISHED_RATE * 2 * term.gradient / self.y.numel()
+        blur.replace(self.kernels.mean(dim=0))
 
 
 def _blurred(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """x (1, 3, H, W) convolved with kernel (h, w), differentiable in both."""
-    rows, columns = (n // 2 for n in kernel.shape)
+    """x (1, 3, H, W) convolved with a kernel (h, w), or one for each channel, (3, h, w);
+    differentiable in both."""
+    rows, columns = (n // 2 for n in kernel.shape[-2:])
     padded = mirrored(mirrored(x, columns, -1), rows, -2)
-    turned = kernel.flip(0, 1).expand(x.shape[1], 1, -1, -1)
+    turned = kernel.flip(-2, -1).expand(x.shape[1], -1, -1)[:, None]
     return F.conv2d(padded, turned, groups=x.shape[1])
 
 

@@ -102,6 +102,31 @@ def test_as_published_the_kernel_moves_the_right_way_but_hardly() -> None:
     assert 0.9 * start < end < start
 
 
+def test_as_published_every_channel_has_a_kernel_of_its_own() -> None:
+    """Red moved, green and blue did not: the kernels come apart, and D uses each for its own."""
+    still, moved = torch.ones(1, 1), motion_kernel(5, 0)
+    picture = blocks()
+    y = torch.cat([Blur(moved)(picture[:, :1]), Blur(still)(picture[:, 1:])], dim=1)
+    degradation = BlindBlur(TAPS)
+    method = METHODS["bir-d"]
+    solver = method.solver(Assignment(
+        Problem(y, degradation, (0.0,)), AroundAPicture(picture, 0.1), Size(SIDE, SIDE), STEPS,
+        values=method.values({"kernel": "paper"}),
+    ))
+    assert isinstance(solver, BlindRestoration)
+    list(solver.solve(torch.Generator().manual_seed(0), lambda: None))
+    red, green, _ = solver.kernels
+    middle = TAPS // 2
+    assert float(green[middle, middle]) > float(red[middle, middle])
+    assert float(red[middle, middle + 2]) > float(green[middle, middle + 2])
+    assert distance(red, moved) < distance(green, moved)
+    assert torch.allclose(degradation.kernel, solver.kernels.mean(dim=0))
+    reflected = solver.data.function(picture)
+    for channel, kernel in enumerate(solver.kernels):
+        alone = Blur(kernel)(picture[:, channel : channel + 1])
+        torch.testing.assert_close(reflected[:, channel : channel + 1], alone, rtol=0, atol=1e-5)
+
+
 def test_a_known_degradation_stays_as_it_is() -> None:
     true = motion_kernel(5, 0)
     problem = Problem(Blur(true)(blocks()), Blur(true), (0.0,))
