@@ -1,8 +1,8 @@
 """BIR-D: GDP that learns the blur's kernel and sets its own guidance scale.
 
 Tu et al. 2024, "Taming Generative Diffusion Prior for Universal Blind Image Restoration".  After
-every step the kernel of an unknown blur takes a gradient step towards turning x̃0 into y, and the
-guidance scale of the next step is
+every step the kernel of an unknown blur, and if wished a mask M of light that was added, take a
+gradient step towards turning x̃0 into y = k * x̃0 + M, and the guidance scale of the next step is
 
     s = |(x_{t-1} - μ)ᵀg + C + log K| / L,   L = 18·mean (D(x̃0) - y)²,
 
@@ -32,6 +32,9 @@ from gdp_desktop.tasks.published import SIDE, kappa
 PUBLISHED_VALUES = 3 * SIDE**2
 FIRST_SCALE = 3000.0  # released with the wrong sign, which its first step makes good
 PUBLISHED_RATE = 0.01
+# The mask M of y = k * x + M: as released, and smooth with so many values along a side.
+PUBLISHED_MASK_RATE, PUBLISHED_MASK_START = 1.0, 1e-4
+SMOOTH_MASK_RATE, SMOOTH_MASK_SIDE = 0.1, 8
 
 
 class BlindRestoration(GenerativeDiffusionPrior):
@@ -50,6 +53,22 @@ class BlindRestoration(GenerativeDiffusionPrior):
             # One for each channel, (3, h, w).
             self.kernels = self.degradation.kernel.expand(self.y.shape[1], -1, -1).clone()
             self.data.function = lambda x: _blurred(x, self.kernels)
+        self.mask_kind = given.values["mask"]
+        self.mask = torch.zeros(1, 1, 1, 1)
+        if self.mask_kind != "none":
+            unmasked = self.data.function
+            self.data.function = lambda x: unmasked(x) + self._mask_like(self.y)
+        if self.mask_kind == "smooth":
+            self.mask = self.y.new_zeros(1, self.y.shape[1], SMOOTH_MASK_SIDE, SMOOTH_MASK_SIDE)
+        elif self.mask_kind == "paper":
+            uniform = torch.rand(self.y.shape, generator=torch.Generator().manual_seed(0))
+            self.mask = 2 * PUBLISHED_MASK_START * uniform.to(self.y)
+
+    def _mask_like(self, y: torch.Tensor) -> torch.Tensor:
+        """M, which is added to what the degradation makes of x; y's scale, twice that of [0, 1]."""
+        if self.mask.shape == y.shape:
+            return self.mask
+        return F.interpolate(self.mask, size=y.shape[-2:], mode="bilinear")
 
     def kappa(self) -> float:
         return kappa(self.adaptive_scale, self.values_per_pixel)
@@ -72,6 +91,15 @@ class BlindRestoration(GenerativeDiffusionPrior):
         return -0.5 * share * distance - 0.5 * math.log(2 * math.pi * width)
 
     def learn(self, x: torch.Tensor) -> None:
+        self._learn_degradation(x)
+        if self.mask_kind == "smooth":
+            left = F.adaptive_avg_pool2d(self.data.residual, SMOOTH_MASK_SIDE)
+            self.mask = self.mask + SMOOTH_MASK_RATE * left
+        elif self.mask_kind == "paper":
+            slope = -2 * self.data.residual / self.y.numel()
+            self.mask = self.mask - PUBLISHED_MASK_RATE * slope
+
+    def _learn_degradation(self, x: torch.Tensor) -> None:
         if not isinstance(self.degradation, BlindBlur):
             super().learn(x)
         elif self.on_simplex:
@@ -84,7 +112,7 @@ class BlindRestoration(GenerativeDiffusionPrior):
         the values of a photo are so alike that they hardly tell one kernel from another."""
         term = self.kernel_term
         term.function = lambda kernel: _differences(_blurred(x, kernel))
-        term.y = _differences(self.y)
+        term.y = _differences(self.y - self._mask_like(self.y))
         term.look(blur.kernel)
         blur.replace(on_the_simplex(blur.kernel - term.gradient / term.curvature))
 
@@ -93,7 +121,8 @@ class BlindRestoration(GenerativeDiffusionPrior):
         positive or its sum at 1.  Every channel has a kernel of its own; told and saved is their
         mean."""
         term = self.kernel_term
-        term.function, term.y = partial(_blurred, unit(x)), unit(self.y)
+        wanted = self.y - self._mask_like(self.y)
+        term.function, term.y = partial(_blurred, unit(x)), unit(wanted)
         term.look(self.kernels)
         self.kernels -= PUBLISHED_RATE * 2 * term.gradient / self.y.numel()
         blur.replace(self.kernels.mean(dim=0))
@@ -125,6 +154,10 @@ METHOD = Method(
             ("simplex", "Only possible ones"), ("paper", "As published"),
         ), "Which blurs are looked for: those that a lens or a movement can cause, or, as in the "
            "paper, any pattern at all, a very little at a time."),
+        Option("mask", "Veil", "none", (
+            ("none", "None"), ("smooth", "Smooth"), ("paper", "As published"),
+        ), "Whether light was added to the photo, as by haze or a flare: a smooth veil, or, as in "
+           "the paper, anything at every pixel, a very little at a time."),
     ),
     expert=True, order=55,
 )

@@ -14,7 +14,7 @@ from gdp_desktop.diffusion.prior import Denoised
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
-from gdp_desktop.methods.bir_d import BlindRestoration
+from gdp_desktop.methods.bir_d import PUBLISHED_MASK_START, BlindRestoration
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.task import Problem
 from tests.methods.closed_form import flat, solver_for
@@ -125,6 +125,38 @@ def test_as_published_every_channel_has_a_kernel_of_its_own() -> None:
     for channel, kernel in enumerate(solver.kernels):
         alone = Blur(kernel)(picture[:, channel : channel + 1])
         torch.testing.assert_close(reflected[:, channel : channel + 1], alone, rtol=0, atol=1e-5)
+
+
+def masked(kind: str, veil: torch.Tensor) -> BlindRestoration:
+    """After a run on blocks that were blurred, and veiled with light."""
+    picture, true = blocks(), motion_kernel(5, 0)
+    method = METHODS["bir-d"]
+    solver = method.solver(Assignment(
+        Problem(Blur(true)(picture) + veil, Blur(true), (0.0,)), AroundAPicture(picture, 0.1),
+        Size(SIDE, SIDE), STEPS, values=method.values({"mask": kind}),
+    ))
+    assert isinstance(solver, BlindRestoration)
+    list(solver.solve(torch.Generator().manual_seed(0), lambda: None))
+    return solver
+
+
+def test_a_smooth_veil_is_recovered() -> None:
+    veil = (0.3 * torch.linspace(0, 1, SIDE)).expand(1, 3, SIDE, SIDE)
+    solver = masked("smooth", veil)
+    found = solver._mask_like(veil)
+    assert float((found - veil).square().mean().sqrt()) < 0.2 * float(veil.square().mean().sqrt())
+    without = masked("none", veil)
+    assert float(solver.data.residual.square().mean()) < float(
+        without.data.residual.square().mean())
+
+
+def test_as_published_the_veil_moves_the_right_way_but_hardly() -> None:
+    veil = torch.full((1, 3, SIDE, SIDE), 0.2)
+    found = masked("paper", veil).mask
+    assert found.shape == veil.shape
+    start = 2 * PUBLISHED_MASK_START
+    grown = found - start * torch.rand(veil.shape, generator=torch.Generator().manual_seed(0))
+    assert 0 < float(grown.mean()) < 0.1 * 0.2
 
 
 def test_a_known_degradation_stays_as_it_is() -> None:
