@@ -18,7 +18,7 @@ from gdp_desktop.tasks.task import Problem
 
 
 class DDNM(ReverseProcess):
-    """Wang et al. 2023: x̂0 = x̃0 + D⁺(y - D x̃0) (eq. 10), and DDNM+ for a noisy y (eq. 17-19).
+    """Wang et al. 2023, algorithm 1: x̂0 = x̃0 + D⁺(y - D x̃0), and DDNM+ for a noisy y (algorithm 2).
 
     With noise, λ scales the correction so that the noise it brings, √ᾱ·λσ_y/s, is no more than
     x_{t-1} may hold, √(1-ᾱ); γ² is the rest, which the sampler adds.  One λ per singular value s
@@ -63,7 +63,8 @@ class DDNM(ReverseProcess):
     def back_in_time(
         self, x_t: torch.Tensor, stretch: range, generator: torch.Generator
     ) -> torch.Tensor:
-        """The state before a stretch, drawn from the forward process after it (algorithm 2)."""
+        """The state before a stretch, drawn from the forward process after it: the time travel of
+        DDNM+."""
         alpha_bar_before = float(self.schedule.alphas_cumprod[stretch[0]])
         kept = alpha_bar_before / float(self.schedule.alphas_cumprod_prev[stretch[-1]])
         return kept**0.5 * x_t + (1 - kept) ** 0.5 * standard_normal(x_t, generator)

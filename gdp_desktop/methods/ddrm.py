@@ -17,7 +17,7 @@ from gdp_desktop.tasks.task import Problem
 
 
 class DDRM(ReverseProcess):
-    """Kawar et al. 2022, eq. 7 (the start) and eq. 8 (a step).
+    """Kawar et al. 2022, section 3: the start p_θ(x_T | y) and a step p_θ(x_t | x_{t+1}, y).
 
     Coordinates are those of D = U S Vᵀ, and of x_t/√ᾱ_t: noise of σ_t is in x̄_t = Vᵀx_t/√ᾱ_t, and
     ȳ = S⁺Uᵀy is off by σ_y/s.  The network's ε is taken from the clamped x̃0, as the published
