@@ -7,7 +7,7 @@ import sys
 
 MIB = 2**20
 # The numbers of mallopt(3) in glibc.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LARGEST_KEPT = 64 * MIB
 MOST_KEPT = 256 * MIB
 
@@ -24,3 +24,5 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
         mallopt(M_TRIM_THRESHOLD, MOST_KEPT)
+        # A thread's own heap ends at 64 MiB and returns what is larger; one for all keeps it.
+        mallopt(M_ARENA_MAX, 1)

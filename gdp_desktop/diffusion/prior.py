@@ -9,6 +9,7 @@ from typing import Literal, Protocol, Self
 import torch
 from torch import nn
 
+from gdp_desktop.diffusion.at_once import each_at_once
 from gdp_desktop.diffusion.layers import EpsNetwork
 from gdp_desktop.diffusion.precision import bfloat16_pays, half_precision, in_channels_last
 from gdp_desktop.diffusion.schedule import Schedule
@@ -112,10 +113,8 @@ class UNetPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        # On a CPU a batch is no faster than its windows one by one, and convolution kernels chosen
-        # by batch size round differently: one by one, the batch size cannot be seen in the result.
-        batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
-        x0 = torch.cat([self._clean(part, i) for part in batches])
+        clean = torch.no_grad()(lambda part: self._clean(part, i))
+        x0 = torch.cat(in_batches(clean, x_t, self.device))
         log_variance = self.schedule.posterior_log_variance_clipped[i].float()
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
@@ -183,9 +182,8 @@ class EpsPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        # One by one on a CPU, for the reason given in UNetPrior.
-        batches = x_t.split(1) if self.device.type == "cpu" else (x_t,)
-        out = torch.cat([self._output(part, i) for part in batches])
+        output = torch.no_grad()(lambda part: self._output(part, i))
+        out = torch.cat(in_batches(output, x_t, self.device))
         x0 = self._clean(x_t, out, i)
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), self._log_variance(out[:, 3:], i)
@@ -229,6 +227,17 @@ class EpsPrior:
         if dtype := half_precision(device):
             network.halve(dtype)
         return replace(self, network=network, device=torch.device(device))
+
+
+def in_batches(
+    evaluate: Callable[[torch.Tensor], torch.Tensor], x_t: torch.Tensor, device: torch.device
+) -> list[torch.Tensor]:
+    """The network's answers to x_t (N, 3, H, W): for all at once on a graphics card.
+
+    On a CPU every window is evaluated for itself, as convolution kernels chosen by batch size
+    round differently: so the batch size cannot be seen in the result.
+    """
+    return [evaluate(x_t)] if device.type != "cpu" else each_at_once(evaluate, x_t.split(1))
 
 
 def pulled_back(

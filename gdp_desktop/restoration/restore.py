@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.by_products import by_product_path, save_by_product
@@ -50,6 +51,8 @@ from gdp_desktop.tasks.task import Given, Problem, Values
 
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
+# Windows that a graphics card evaluates together.
+CARD_BATCH = 8
 MAX_STEPS = 1000
 
 
@@ -167,9 +170,8 @@ def prepare(
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
     load = load_of(before, problem, size, method, loaded.prior.window)
-    batch = fitting_batch(
-        window_batch or (1 if loaded.device == "cpu" else 8), job.memory_limit, load, size, loaded
-    )
+    wanted = window_batch or (windows_at_once() if loaded.device == "cpu" else CARD_BATCH)
+    batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
     needed = needed_bytes(load, size, loaded, batch)
     refuse_too_large(job, needed)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)

@@ -1,0 +1,59 @@
+"""Windows that do not wait for each other, at the same time: the cores of a processor are used up
+by one window each sooner than by one window after the other on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from threading import Barrier
+from typing import TypeVar
+
+import torch
+
+Part = TypeVar("Part")
+Answer = TypeVar("Answer")
+
+# Every window at work holds its own activations; beyond this the cores share a window.
+MOST_AT_ONCE = 4
+
+
+def windows_at_once() -> int:
+    """How many windows the cores that torch may use are shared between."""
+    return min(MOST_AT_ONCE, torch.get_num_threads())
+
+
+def each_at_once(work: Callable[[Part], Answer], parts: Sequence[Part]) -> list[Answer]:
+    """``work`` of every part, in the parts' order; several parts share the cores evenly."""
+    cores = torch.get_num_threads()
+    workers = min(len(parts), cores)
+    if workers <= 1:
+        return [work(part) for part in parts]
+    return list(_kept(workers, cores).map(work, parts))
+
+
+def sharing_cores(workers: int) -> ThreadPoolExecutor:
+    """Threads that have an even share each of the cores torch may use, and at least one."""
+    cores = torch.get_num_threads()
+    share = max(1, cores // workers)
+    pool = ThreadPoolExecutor(workers, initializer=_take, initargs=(share,))
+    # torch takes the number that was set last for every thread still to come.  So all of these
+    # begin now, and then the caller's number is set again.
+    begun = Barrier(workers + 1)
+    for _ in range(workers):
+        pool.submit(begun.wait)
+    begun.wait()
+    torch.set_num_threads(cores)
+    return pool
+
+
+def _take(cores: int) -> None:
+    # A thread's number is the common one when it is first asked for, whatever was set before.
+    torch.get_num_threads()
+    torch.set_num_threads(cores)
+
+
+@lru_cache
+def _kept(workers: int, cores: int) -> ThreadPoolExecutor:
+    """The same threads for every window; they are asked for with ``cores`` to use."""
+    return sharing_cores(workers)

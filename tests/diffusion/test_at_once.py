@@ -1,0 +1,74 @@
+"""Windows side by side: the same answers, in order, each on its share of the cores."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from gdp_desktop.diffusion.at_once import (
+    MOST_AT_ONCE,
+    each_at_once,
+    sharing_cores,
+    windows_at_once,
+)
+from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
+
+
+@pytest.fixture(params=[1, 2, 4])
+def cores(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_answers_come_in_the_order_of_the_parts(cores: int) -> None:
+    assert each_at_once(lambda part: part * part, range(20)) == [n * n for n in range(20)]
+    assert each_at_once(str, []) == []
+
+
+def test_every_part_has_its_share_of_the_cores(cores: int) -> None:
+    parts = min(2, cores)
+    meeting = threading.Barrier(parts, timeout=30)
+
+    def share(_: int) -> int:
+        meeting.wait()
+        return torch.get_num_threads()
+
+    assert each_at_once(share, range(parts)) == [cores // parts] * parts
+    assert torch.get_num_threads() == cores
+
+
+def test_threads_that_come_later_have_all_cores(cores: int) -> None:
+    with sharing_cores(4) as pool:
+        assert pool.submit(torch.get_num_threads).result() == max(1, cores // 4)
+    found = []
+    later = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert found == [cores]
+
+
+def test_what_fails_is_told(cores: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        each_at_once(lambda part: 1 // part, [1, 0, 1])
+
+
+def test_no_more_windows_than_cores(cores: int) -> None:
+    assert windows_at_once() == min(cores, MOST_AT_ONCE)
+
+
+def test_a_batch_of_a_prior_is_its_windows_one_by_one(cores: int) -> None:
+    torch.manual_seed(0)
+    prior = UNetPrior(UNet(UNetConfig(widths=(8, 8), blocks=(1, 1), embedding=16)).eval())
+    torch.nn.init.normal_(prior.network.conv_out.weight)
+    x_t = torch.randn(5, 3, 32, 40)
+    together = prior(x_t, 300).x0
+    alone = torch.cat([prior(part, 300).x0 for part in x_t.split(1)])
+    assert not together.requires_grad
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+    assert torch.equal(together, prior(x_t, 300).x0)
