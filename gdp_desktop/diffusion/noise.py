@@ -36,14 +36,20 @@ def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     that of a camera JPEG does not, because demosaicing and compression have removed its finest
     part, so every level is measured for itself.  For JPEG it is low, by up to a half.
     """
-    estimates = [_flat_noise(y)[0]]
+    return _noise_and_diagonal(y, levels)[0]
+
+
+def _noise_and_diagonal(y: torch.Tensor, levels: int) -> tuple[tuple[float, ...], float]:
+    """The noise of every level, and how much of the finest band's energy is diagonal."""
+    sigma, diagonal = _flat_noise(y)
+    estimates = [sigma]
     for level in range(1, levels):
         if min(y.shape[-2:]) < 8 * BLOCK:
             break
         y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
         ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
         estimates.append(min(_flat_noise(y)[0], ratio * estimates[-1]))
-    return tuple(estimates)
+    return tuple(estimates), diagonal
 
 
 def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
@@ -54,8 +60,8 @@ def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
     standard deviation at each level.  A photo is its 2×2 means and what they leave, so a level has
     the variance of its finest band and that of the level above it.
     """
-    finest = estimate_noise(y, levels)
-    if len(finest) > 1 and _flat_noise(y)[1] > WHITE_DIAGONAL:
+    finest, diagonal = _noise_and_diagonal(y, levels)
+    if len(finest) > 1 and diagonal > WHITE_DIAGONAL:
         return finest[0], 0.0
     return all_of_it(finest)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -102,22 +103,24 @@ class CoarseToFine:
 
     @property
     def total_windows(self) -> int:
-        return sum(steps * len(windows) for steps, windows in self._evaluations())
+        return sum(steps * len(windows) for steps, windows in self._evaluations)
 
     @property
     def total_pixels(self) -> int:
         return sum(
             steps * sum(window.size.pixels for window in windows)
-            for steps, windows in self._evaluations()
+            for steps, windows in self._evaluations
         )
 
-    def _evaluations(self) -> Iterator[tuple[int, list[Rect]]]:
+    @cached_property
+    def _evaluations(self) -> list[tuple[int, list[Rect]]]:
         """How often the prior is asked about which windows; nothing where there is nothing to
         remove."""
-        for level in self.levels:
-            if (sigma := self.start_sigma(level)) > SMALLEST_SIGMA:
-                windows = self.tiler_for(sigma).windows(level.size)
-                yield len(self.schedule_for(level, sigma)), windows
+        starts = ((level, self.start_sigma(level)) for level in self.levels)
+        return [
+            (len(self.schedule_for(level, sigma)), self.tiler_for(sigma).windows(level.size))
+            for level, sigma in starts if sigma > SMALLEST_SIGMA
+        ]
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
         """Yields the estimate of every strip at every step; the last one ``is_result``, whole."""

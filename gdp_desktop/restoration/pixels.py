@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 
@@ -17,17 +18,17 @@ Padding = list[tuple[int, int]]
 def as_tensor(photo: Photo, region: Rect, padding: Padding) -> torch.Tensor:
     """The region as (1, 3, H, W) in [-1, 1], continued by its mirror image."""
     pixels = photo.pixels[region.slices]
-    rows, columns = (
-        np.pad(np.arange(n), ends, mode="symmetric")
-        for n, ends in zip(pixels.shape[:2], padding, strict=True)
-    )
-    tensor = torch.empty(1, 3, len(rows), len(columns))
+    below, beside = padding
+    rows = np.pad(np.arange(len(pixels)), below, mode="symmetric")
+    tensor = torch.empty(1, 3, len(rows), pixels.shape[1] + sum(beside))
     half = np.float32(np.iinfo(pixels.dtype).max / 2)
     for strip in in_strips(len(rows)):
-        values = pixels[rows[strip.top : strip.bottom]][:, columns].astype(np.float32)
-        values /= half
-        values -= 1
-        tensor[0, :, strip.top : strip.bottom] = torch.from_numpy(values).permute(2, 0, 1)
+        values = pixels[rows[strip.top : strip.bottom]]
+        wide = np.pad(values, ((0, 0), beside, (0, 0)), mode="symmetric")
+        for channel, target in zip(cv2.split(wide), strip.of(tensor, len(rows))[0], strict=True):
+            into = target.numpy()
+            np.divide(channel, half, out=into)
+            into -= 1
     return tensor
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -128,7 +129,8 @@ class LowLight(Degradation):
         y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
         balance = self.log_factor - self.log_factor.mean()
         measured = few._measured_light(y) / (few.light * balance.exp())
-        ascending = measured.flatten().sort().values
+        # numpy sorts more than ten times as fast as torch.
+        ascending = torch.from_numpy(np.sort(measured.flatten().cpu().numpy()))
         group = -(-len(ascending) // EXPOSED_QUANTILES)
         measured = ascending[group // 2 :: group]
         low, high = LOG_FACTOR_RANGE
