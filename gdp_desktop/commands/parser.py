@@ -94,6 +94,9 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     _add_device(parser)
     add("--memory-limit", type=_above_zero, metavar="GIB", help="refuse photos that would take "
         "more main memory, before any work on them (default: what is free)")
+    add("--jobs", type=_at_least_one, default=1, metavar="N",
+        help="photos restored at once, each on its share of the cores and of the memory limit: "
+        "quicker for many small photos (default: 1)")
     add("--estimate", action="store_true",
         help="restore nothing; tell how long each photo will take, and how much memory")
     add("--json", action="store_true", help="one JSON object per photo on standard output")

@@ -5,8 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Protocol, Self
+
+from gdp_desktop.image.errors import shown
 
 BAR_WIDTH = 24
 REDRAW_SECONDS = 0.1
@@ -51,6 +56,55 @@ class ProgressLine:
         if self._is_shown:
             self._stream.write("\r\033[K")
             self._stream.flush()
+
+
+class Line(Protocol):
+    """Where one piece of work shows how far it is."""
+
+    def show(self, share: float, seconds_left: float | None) -> None: ...
+
+    def clear(self) -> None: ...
+
+
+class Lines:
+    """A line for every piece of work, or, where several are done at once, one for all of them."""
+
+    def __init__(self, total: int, at_once: int) -> None:
+        self.total, self.at_once = total, at_once
+        self._shares = [0.0] * total
+        self._together = ProgressLine(f"{total} photos, {at_once} at once")
+
+    @contextmanager
+    def of(self, number: int, photo: Path) -> Iterator[Line]:
+        """Of the photo with this number, from 0."""
+        if self.at_once > 1:
+            yield _Part(self, number)
+            self._shares[number] = 1.0
+            self._together.clear()
+            return
+        name = shown(photo)
+        with ProgressLine(f"{number + 1}/{self.total} {name}" if self.total > 1 else name) as line:
+            yield line
+
+    def show(self, number: int, share: float) -> None:
+        self._shares[number] = share
+        self._together.show(sum(self._shares) / self.total, None)
+
+    def clear(self) -> None:
+        self._together.clear()
+
+
+class _Part(NamedTuple):
+    """What one of several photos adds to their common line."""
+
+    lines: Lines
+    number: int
+
+    def show(self, share: float, seconds_left: float | None) -> None:
+        self.lines.show(self.number, share)
+
+    def clear(self) -> None:
+        self.lines.clear()
 
 
 def shortened(text: str, width: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,8 @@ from gdp_desktop.commands.inputs import (
     output_folder,
 )
 from gdp_desktop.commands.parser import LARGEST_SEED
-from gdp_desktop.commands.progress import ProgressLine, duration
+from gdp_desktop.commands.progress import Line, Lines, duration
+from gdp_desktop.diffusion.at_once import sharing_cores
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.mask import Mask, load_mask
@@ -50,6 +51,8 @@ INTERRUPTED = 130
 LONG_SECONDS = 60
 
 TellCost = Callable[[Path, Cost], None]
+# ``map``, or one like it.
+Apply = Callable[[Callable[["Turn"], Report | None], Iterable["Turn"]], Iterator[Report | None]]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -72,19 +75,69 @@ def run(options: argparse.Namespace) -> int:
     ]
     teller = _Teller(options.json, many=len(wanted) > 1)
     tell_cost = None if options.json else teller.tell_cost
-    with cancelled_by_ctrl_c() as cancel:
-        for number, (found, sample) in enumerate(wanted, 1):
-            name = shown(found.path)
-            if found.error is not None:
-                report = request.failed(found.path, found.error)
-            else:
-                label = f"{number}/{len(wanted)} {name}" if teller.many else name
-                report = restored(found, request.sampled(sample), targets, cancel, label, tell_cost)
-            teller.tell(report)
+    # More than there are cores would only take more memory.
+    jobs = max(1, min(options.jobs, len(wanted), torch.get_num_threads()))
+    unstarted = 0
+    with cancelled_by_ctrl_c() as cancel, in_order(jobs) as apply:
+        lines = Lines(len(wanted), jobs)
+
+        def one(turn: Turn) -> Report | None:
             if cancel.is_cancelled:
-                teller.tell_unstarted(len(wanted) - number)
-                return INTERRUPTED
+                return None
+            if isinstance(turn.work, Report):
+                return turn.work
+            with lines.of(turn.number, turn.work.source) as line:
+                return restored(turn.work, turn.request, cancel, line, tell_cost)
+
+        for report in apply(one, turns(wanted, request.among(jobs), targets)):
+            if report is None:
+                unstarted += 1
+            else:
+                teller.tell(report)
+    if cancel.is_cancelled:
+        teller.tell_unstarted(unstarted)
+        return INTERRUPTED
     return teller.finish()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What is to be done for one photo or scene, or the report if nothing can be."""
+
+    number: int
+    work: Job | Report
+    request: Request
+
+
+def turns(
+    wanted: Sequence[tuple[Input, int]], asked: Request, targets: Targets
+) -> Iterator[Turn]:
+    """One after the other, so that results get their names in the order of the photos."""
+    for number, (found, sample) in enumerate(wanted):
+        request = asked.sampled(sample)
+        if found.error is not None:
+            yield Turn(number, request.failed(found.path, found.error), request)
+            continue
+        try:
+            output = targets.claim(found.path, request.sample)
+        except PhotoError as error:
+            yield Turn(number, request.failed(found.path, one_line(error)), request)
+            continue
+        job = Job(
+            found.path, request.recipe, request.mask, found.others, output=output,
+            overwrite=request.overwrite, memory_limit=request.memory_limit,
+        )
+        yield Turn(number, job, request)
+
+
+@contextmanager
+def in_order(jobs: int) -> Iterator[Apply]:
+    """A ``map`` that does so many things at once; answers come in the order of the questions."""
+    if jobs == 1:
+        yield map
+        return
+    with sharing_cores(jobs) as pool:
+        yield pool.map
 
 
 def inputs_from(options: argparse.Namespace) -> list[Input]:
@@ -117,6 +170,11 @@ class Request:
             blank=replace(self.blank, seed=seed),
         )
 
+    def among(self, jobs: int) -> Request:
+        """The same for each of so many at once."""
+        limit = self.memory_limit
+        return replace(self, memory_limit=None if limit is None else limit // jobs)
+
     def failed(self, source: Path, sentence: str) -> Report:
         return replace(self.blank, input=str(source), status="failed", error=sentence)
 
@@ -145,8 +203,9 @@ def request_from(options: argparse.Namespace) -> Request:
         input="", output=None, status="failed", task=task.id, method=method.id, prior=loaded.name,
         prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
     )
-    limit = None if options.memory_limit is None else round(options.memory_limit * 2**30)
-    return Request(recipe, mask, options.overwrite, blank, memory_limit=limit)
+    limit = options.memory_limit
+    in_bytes = None if limit is None else round(limit * 2**30)
+    return Request(recipe, mask, options.overwrite, blank, memory_limit=in_bytes)
 
 
 def usable_mask(path: Path) -> Mask:
@@ -159,18 +218,12 @@ def usable_mask(path: Path) -> Mask:
 
 
 def restored(
-    given: Input, request: Request, targets: Targets, cancel: CancelToken, label: str,
-    tell_cost: TellCost | None = None,
+    job: Job, request: Request, cancel: CancelToken, line: Line, tell_cost: TellCost | None = None
 ) -> Report:
     """Restores one photo or scene; whatever goes wrong ends up in the report."""
-    source = given.path
+    source = job.source
     try:
-        job = Job(
-            source, request.recipe, request.mask, given.others,
-            output=targets.claim(source, request.sample), overwrite=request.overwrite,
-            memory_limit=request.memory_limit,
-        )
-        return _finished(job, cancel, label, tell_cost)
+        return _finished(job, cancel, line, tell_cost)
     except (Cancelled, KeyboardInterrupt):
         cancel.cancel()
         return request.cancelled(source)
@@ -185,19 +238,16 @@ def restored(
         return request.failed(source, unexpected(shown(source), error))
 
 
-def _finished(
-    job: Job, cancel: CancelToken, label: str, tell_cost: TellCost | None
-) -> Report:
-    with ProgressLine(label) as line:
-        def show(progress: Progress) -> None:
-            line.show(progress.done / max(1, progress.total), progress.seconds_left)
+def _finished(job: Job, cancel: CancelToken, line: Line, tell_cost: TellCost | None) -> Report:
+    def show(progress: Progress) -> None:
+        line.show(progress.done / max(1, progress.total), progress.seconds_left)
 
-        for event in restore(job, cancel, show, previews=False):
-            if isinstance(event, Started) and event.cost and tell_cost:
-                line.clear()
-                tell_cost(job.source, event.cost)
-            elif isinstance(event, Finished):
-                return event.report
+    for event in restore(job, cancel, show, previews=False):
+        if isinstance(event, Started) and event.cost and tell_cost:
+            line.clear()
+            tell_cost(job.source, event.cost)
+        elif isinstance(event, Finished):
+            return event.report
     raise RuntimeError("the restoration ended without a result")
 
 

@@ -13,7 +13,14 @@ from gdp_desktop.commands.errors import BadUsage, Refused, one_line
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.training.train import TrainingPlan, TrainingReport, resume_path, train
+from gdp_desktop.training.train import (
+    FINE_TUNING_RATE,
+    LEARNING_RATE,
+    TrainingPlan,
+    TrainingReport,
+    resume_path,
+    train,
+)
 
 INTERRUPTED = 130
 
@@ -51,8 +58,9 @@ def plan_from(options: argparse.Namespace) -> TrainingPlan:
             raise BadUsage(one_line(error)) from error
     return TrainingPlan(
         photos=options.photos, out=options.out, minutes=options.minutes,
-        start_from=options.start_from, device=_device(options.device), compiled=options.compile,
-        seed=options.seed,
+        start_from=options.start_from,
+        learning_rate=FINE_TUNING_RATE if options.start_from else LEARNING_RATE,
+        device=_device(options.device), compiled=options.compile, seed=options.seed,
     )
 
 
