@@ -38,6 +38,9 @@ from gdp_desktop.training.validation import (
     x0_error_table,
 )
 
+LEARNING_RATE = 1e-3
+# From trained weights: the full rate would first undo what they know.
+FINE_TUNING_RATE = 5e-4
 EMA_DECAY = 0.999
 WARMUP_STEPS = 300
 CALIBRATION_PHOTOS = 24
@@ -55,7 +58,7 @@ class TrainingPlan:
     minutes: float
     network: UNetConfig = field(default_factory=UNetConfig)
     start_from: Path | None = None
-    learning_rate: float = 1e-3
+    learning_rate: float = LEARNING_RATE
     batch: int = 16
     crop: int = 64
     checkpoint_seconds: float = 120.0

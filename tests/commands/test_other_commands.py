@@ -17,7 +17,12 @@ from gdp_desktop.commands.parser import COMMANDS
 from gdp_desktop.diffusion.checkpoints import load_unet
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import TASKS
-from gdp_desktop.training.train import resume_path
+from gdp_desktop.training.train import (
+    FINE_TUNING_RATE,
+    LEARNING_RATE,
+    TrainingPlan,
+    resume_path,
+)
 
 from .conftest import Put, Run, contents
 
@@ -167,6 +172,19 @@ class TestTrain:
         assert out.read_bytes() == b"old"
         assert train("--out", out, "--overwrite").code == 0
         assert out.read_bytes() != b"old"
+
+    def test_trained_weights_go_on_more_carefully(
+        self, run: Run, train: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plans: list[TrainingPlan] = []
+        monkeypatch.setattr(
+            "gdp_desktop.commands.train.train", lambda plan: iter(plans.append(plan) or ())
+        )
+        assert train("--out", tmp_path / "own.safetensors").code == 0
+        fresh = ("--photos", photos, "--minutes", 1, "--out", tmp_path / "fresh.safetensors")
+        assert run("train", *fresh).code == 0
+        assert [plan.learning_rate for plan in plans] == [FINE_TUNING_RATE, LEARNING_RATE]
+        assert FINE_TUNING_RATE < LEARNING_RATE
 
     @pytest.mark.parametrize(("words", "said"), [
         (["--out", "own.txt"], ".safetensors"),
