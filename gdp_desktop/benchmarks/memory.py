@@ -115,7 +115,7 @@ def measured(
         except PhotoError as error:
             raise LeftOut(str(error)) from error
         more = ("--mask", str(mask)) if mask else ("--scene",) if len(scene) > 1 else ()
-        _, peak = in_a_process(scene, recipe, *more)
+        _, peak, _ = in_a_process(scene, recipe, *more)
     return {"megapixels": megapixels, "peak_mib": peak, "estimated_mib": told / MIB}
 
 

@@ -36,7 +36,12 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
-from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.priors import (
+    LoadedPrior,
+    evaluation_seconds,
+    load_prior,
+    usual_batch,
+)
 from gdp_desktop.restoration.restore import prepare
 
 SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
@@ -45,19 +50,20 @@ STEPS_AT = 1.0
 MANY, MANY_SIZE = 8, 0.25
 TASK = "low-light"
 MIB = 2**20
-BATCH = {"cpu": 1, "cuda": 8}
 # Every figure of this kind is the best of as many repetitions as fit in so many seconds.
 SECONDS_EACH = 4.0
 MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
 PACKAGE = Path(__file__).resolve().parents[2]
 
 # The process tells its peak itself: what the system tells of a child counts its parent's, too.
-RESTORE_AND_TELL_PEAK = """
-import json
+RESTORE_AND_TELL_COST = """
+import json, time
 from gdp_desktop.commands import main
+started = time.monotonic()
 main()
+seconds = time.monotonic() - started
 from gdp_desktop.restoration.memory import peak_bytes
-print(json.dumps(peak_bytes()))
+print(json.dumps([peak_bytes(), seconds]))
 """
 
 FIGURES = (
@@ -85,7 +91,13 @@ def plan(request: Request) -> Plan:
             )
             for steps in STEPS
         ),
-        Cell(("many photos", f"{MANY} × {MANY_SIZE:g} MP", ""), measured.many, uses_prior=True),
+        *(
+            Cell(
+                ("many photos", f"{MANY} × {MANY_SIZE:g} MP, {jobs} at once", ""),
+                partial(measured.many, jobs), uses_prior=True,
+            )
+            for jobs in jobs_on(loaded.device)
+        ),
     ]
     return Plan(
         key=("what", "case", "steps"), figures=FIGURES, cells=cells,
@@ -100,6 +112,11 @@ def plan(request: Request) -> Plan:
             "overhead": "seconds ÷ the time that the same pixels take in evaluations alone",
         },
     )
+
+
+def jobs_on(device: str) -> tuple[int, ...]:
+    """How many photos are restored at once: one, and one for each core of a processor."""
+    return tuple(sorted({1, torch.get_num_threads()})) if device == "cpu" else (1,)
 
 
 def sizes_of(request: Request, usual: tuple[float, ...] = SIZES) -> tuple[float, ...]:
@@ -125,7 +142,7 @@ class Measurements:
     @property
     def speed(self) -> Speed:
         if self._speed is None:
-            seconds = evaluation_seconds(self._loaded.prior, BATCH[self._loaded.device])
+            seconds = evaluation_seconds(self._loaded.prior, usual_batch(self._loaded.device))
             self._speed = Speed(
                 seconds, self._loaded.prior.window, self._loaded.device, self._loaded.precision
             )
@@ -149,7 +166,7 @@ class Measurements:
                 raise LeftOut(str(error)) from error
             expected, pixels = cost(ready, self.speed), ready.solver.total_pixels
             del ready
-            report, peak = in_a_process([file], recipe)
+            report, peak, _ = in_a_process([file], recipe)
         network = self.speed.seconds * pixels / self.speed.window**2
         return {
             "megapixels": megapixels,
@@ -162,8 +179,8 @@ class Measurements:
             "estimated_mib": expected.bytes / MIB,
         }
 
-    def many(self) -> Figures:
-        """Small photos one after the other in one process; the seconds are of all."""
+    def many(self, jobs: int) -> Figures:
+        """Small photos in one process, so many at once; the seconds are of all, and of loading."""
         recipe = Recipe(
             TASK, seed=self._request.seed, prior=self._request.prior, device=self._loaded.device
         )
@@ -171,22 +188,13 @@ class Measurements:
             seeds = range(self._request.seed, self._request.seed + MANY)
             files = [made_photo(Path(folder), MANY_SIZE, seed) for seed in seeds]
             pixels = [prepare(Job(file, recipe)).solver.total_pixels for file in files]
-            reports, peak = in_a_process(files, recipe)
-        seconds = sum(report["seconds"] for report in reports)
+            reports, peak, seconds = in_a_process(files, recipe, "--jobs", str(jobs))
         network = self.speed.seconds * sum(pixels) / self.speed.window**2
         return {
             "megapixels": MANY * MANY_SIZE, "seconds": seconds, "peak_mib": peak,
             "evaluations": sum(report["evaluations"] for report in reports),
             "network_seconds": network, "overhead": seconds / network if network else None,
         }
-
-
-def evaluation_seconds(prior: Prior, batch: int) -> float:
-    """Per window, in batches as a job runs them."""
-    side = prior.window
-    generator = torch.Generator().manual_seed(0)
-    x_t = torch.randn(batch, 3, side, side, generator=generator)
-    return best(lambda: prior(x_t, len(prior.schedule) // 10)) / batch
 
 
 def flops(prior: Prior, side: int) -> float:
@@ -211,7 +219,7 @@ def adm_evaluation(device: str) -> Figures:
         256, (256, 256, 512, 512, 1024, 1024), (False, False, False, True, True, True), 2
     )
     prior = EpsPrior(ADM(config), 256, "learned").on(device)
-    seconds = evaluation_seconds(prior, BATCH[device])
+    seconds = evaluation_seconds(prior, usual_batch(device))
     return _of_evaluation(seconds, 256, flops(prior, 256))
 
 
@@ -262,11 +270,11 @@ def made_photo(folder: Path, megapixels: float, seed: int) -> Path:
 
 def in_a_process(
     files: Sequence[Path], recipe: Recipe, *more: str
-) -> tuple[list[dict], float | None]:
-    """The command `restore` on these files, with ``more`` options: its reports, and its peak
-    memory in MiB if the system tells."""
+) -> tuple[list[dict], float | None, float]:
+    """The command `restore` on these files, with ``more`` options: its reports, its peak memory in
+    MiB if the system tells, and its seconds."""
     command = [
-        sys.executable, "-c", RESTORE_AND_TELL_PEAK, "restore", *map(str, files),
+        sys.executable, "-c", RESTORE_AND_TELL_COST, "restore", *map(str, files),
         "--task", recipe.task, "--seed", str(recipe.seed), "--device", recipe.device,
         "--json", "--overwrite", *more,
         *(f"--param={key}={value}" for key, value in recipe.params.items()),
@@ -278,11 +286,12 @@ def in_a_process(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False,
         env=os.environ | {"PYTHONPATH": path},
     )
-    *reports, peak = [json.loads(line) for line in done.stdout.splitlines()] or [None]
-    if not reports or any(report["status"] != "done" for report in reports):
+    *reports, costs = [json.loads(line) for line in done.stdout.splitlines()] or [None]
+    if not isinstance(costs, list) or any(report["status"] != "done" for report in reports):
         reason = next((r["error"] for r in reports if r.get("error")), "it ended without a word")
         raise LeftOut(f"A photo could not be restored: {reason}")
-    return reports, peak / MIB if peak else None
+    peak, seconds = costs
+    return reports, peak / MIB if peak else None, seconds
 
 
 def summary(out: Path, rows: Sequence[Row]) -> str:
@@ -290,6 +299,7 @@ def summary(out: Path, rows: Sequence[Row]) -> str:
                ("photo", "steps", "many photos")}
     parts = [rates(rows), photos_table([row for kind in by_kind.values() for row in kind])]
     parts += list(judgements(by_kind["photo"]))
+    parts += list(rates_of_many(by_kind["photo"], by_kind["many photos"]))
     if len(by_kind["photo"]) > 1:
         lines = [
             Line(name, [(float(r["megapixels"]), float(r[figure])) for r in by_kind["photo"]
@@ -327,6 +337,20 @@ def photos_table(rows: Sequence[Row]) -> str:
          *(markdown.mean([row], figure, digits) for figure, digits in figures)]
         for row in rows
     ], texts=2)
+
+
+def rates_of_many(photos: Sequence[Row], many: Sequence[Row]) -> Iterator[str]:
+    """How fast windows are done where photos are many and small, beside one large photo."""
+    if not photos:
+        return
+    largest = max(photos, key=lambda row: float(row["megapixels"]))
+    for row in many:
+        if row["overhead"] and largest["overhead"]:
+            share = float(largest["overhead"]) / float(row["overhead"])
+            yield (
+                f"Pixels per second of {row['case']}, beside those of {largest['case']}: "
+                f"{share:.2f} (0.9 is the aim)."
+            )
 
 
 def judgements(rows: Sequence[Row]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.by_products import by_product_path, save_by_product
@@ -45,14 +44,12 @@ from gdp_desktop.restoration.memory import (
 )
 from gdp_desktop.restoration.pixels import as_tensor, composed, consistency, is_finite
 from gdp_desktop.restoration.preview import PreviewPainter
-from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior, usual_batch
 from gdp_desktop.tasks import Task, TaskError, task_named
 from gdp_desktop.tasks.task import Given, Problem, Values
 
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
-# Windows that a graphics card evaluates together.
-CARD_BATCH = 8
 MAX_STEPS = 1000
 
 
@@ -170,7 +167,7 @@ def prepare(
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
     load = load_of(before, problem, size, method, loaded.prior.window)
-    wanted = window_batch or (windows_at_once() if loaded.device == "cpu" else CARD_BATCH)
+    wanted = window_batch or usual_batch(loaded.device)
     batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
     needed = needed_bytes(load, size, loaded, batch)
     refuse_too_large(job, needed)

@@ -74,7 +74,9 @@ def test_the_summary_judges(tmp_path: Path) -> None:
             for size in (1, 2, 4)
         ),
     ]
+    rows.append(row("many photos", "8 × 0.25 MP", megapixels=2, seconds=12, overhead=1.5))
     text = summary(tmp_path, rows)
+    assert "Pixels per second of 8 × 0.25 MP, beside those of 4 MP: 0.80" in text
     assert "| prior, one evaluation | 0.500 | 60.0 | 75 % |" in text
     assert "seconds ≈ 2.0 s + 6.00 s per megapixel." in text
     assert "peak_mib ≈ 500.0 MiB + 50.00 MiB per megapixel." in text
