@@ -129,7 +129,8 @@ def fitting(size: Size, loaded: LoadedPrior, longest: int) -> Size:
     """The size, no side longer than ``longest``, rounded up to what every level of a pyramid and
     every network can do; for the published sizes GDP's number of windows stays what it is."""
     size = Size(min(size.width, longest), min(size.height, longest))
-    coarsest = max(level_count(size, task_named(CASES[name].task).coarse_side) for name in TASKS)
+    tasks = [task_named(CASES[name].task) for name in TASKS]
+    coarsest = max(level_count(size, task.coarse_side_for(size)) for task in tasks)
     multiple = math.lcm(MULTIPLE, loaded.prior.stride << (coarsest - 1))
     return Size(*(-(-side // multiple) * multiple for side in (size.width, size.height)))
 
@@ -152,9 +153,10 @@ class Contest:
         return CASES[self.case].damaged(self.picture.clean(), generator)
 
     def assignment(self, problem: Problem, method: str, steps: int) -> Assignment:
+        coarse_side = task_named(CASES[self.case].task).coarse_side_for(self.size)
         return Assignment(
-            problem, self.loaded.prior, self.size, steps,
-            task_named(CASES[self.case].task).coarse_side, 1, method_named(method).values({}),
+            problem, self.loaded.prior, self.size, steps, coarse_side, 1,
+            method_named(method).values({}),
         )
 
 

@@ -179,10 +179,10 @@ def solved(
     method = method_named(way.method)
     if way.steps is not None:
         problem = replace(problem, coarse_steps=None)
-    height, width = shape[:2]
+    size = Size(shape[1], shape[0])
     solver = method.solver(Assignment(
-        problem, loaded.prior, Size(width, height), checked_steps(task, method, way.steps),
-        task.coarse_side, 1, method.values({}),
+        problem, loaded.prior, size, checked_steps(task, method, way.steps),
+        task.coarse_side_for(size), 1, method.values({}),
     ))
     evaluations = 0
 

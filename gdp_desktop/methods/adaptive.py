@@ -53,7 +53,7 @@ class Level:
     start_sigma: float | None
 
 
-def level_count(size: Size, coarse_side: int | None) -> int:
+def level_count(size: Size, coarse_side: float | None) -> int:
     """How often a photo is halved until its short side is nearest to coarse_side, plus one."""
     count, side = 1, float(min(size.width, size.height))
     while coarse_side is not None and side / 2 >= coarse_side / 2**0.5:

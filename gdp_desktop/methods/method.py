@@ -39,7 +39,7 @@ class Assignment:
     prior: Prior
     size: Size
     steps: int
-    coarse_side: int | None = None
+    coarse_side: float | None = None
     window_batch: int = 1
     values: Values = field(default_factory=dict)
     # The start noise found for this task, prior and step count, for a method that uses one.

@@ -173,7 +173,8 @@ def prepare(
     refuse_too_large(job, needed)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     solver = method.solver(Assignment(
-        problem, loaded.prior, size, steps, task.coarse_side, batch, method_values, boundary,
+        problem, loaded.prior, size, steps, task.coarse_side_for(size), batch, method_values,
+        boundary,
     ))
     return Prepared(
         task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, needed,
@@ -261,7 +262,7 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
     """The task's problem for the region, padded to what the pyramid needs, and the size of x."""
     scale, region = task.scale(values), scene.region
     full = Size(region.width * scale, region.height * scale)
-    multiple = prior.stride << (level_count(full, task.coarse_side) - 1)
+    multiple = prior.stride << (level_count(full, task.coarse_side_for(full)) - 1)
     padding = [(0, -n % max(1, multiple // scale)) for n in (region.height, region.width)]
 
     unknown = None

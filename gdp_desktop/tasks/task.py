@@ -117,6 +117,8 @@ class Task:
     others: tuple[int, int] = (0, 0)
     # The pyramid ends at the level whose short side is about this long; None: full size only.
     coarse_side: int | None = 256
+    # Even of a small photo there are so many levels.
+    least_levels: int = 1
     # Main memory for posing it, per pixel of y beside the photos themselves, for so many of them.
     posing_bytes: Callable[[int], int] = field(default=lambda photos: 0)
     # How many 32-bit pictures of the result's size are saved beside it.
@@ -125,6 +127,12 @@ class Task:
     scale: Callable[[Values], int] = field(default=lambda values: 1)
     # The order in which the tasks are shown.
     order: int = 100
+
+    def coarse_side_for(self, size: Size) -> float | None:
+        """How long the short side of the coarsest level is, for a photo of this size."""
+        if self.coarse_side is None:
+            return None
+        return min(self.coarse_side, min(size.width, size.height) / 2 ** (self.least_levels - 1))
 
     def values(self, given: Values) -> dict[str, Any]:
         """Every parameter's value: the given ones checked, the rest by default.

@@ -412,6 +412,17 @@ def test_level_count_ends_nearest_to_the_coarse_side() -> None:
         assert side < 363 or count > 1
 
 
+def test_the_light_of_a_small_photo_is_learned_beside_its_noise() -> None:
+    """A single level would learn the light and keep the noise."""
+    task = TASKS["low-light"]
+    for side in range(1, 3000, 7):
+        size = Size(9000, side)
+        count = level_count(size, task.coarse_side_for(size))
+        assert count == max(3, level_count(size, 256))
+    assert TASKS["deblurring"].coarse_side_for(Size(40, 30)) == 30
+    assert TASKS["jpeg"].coarse_side_for(Size(4000, 3000)) is None
+
+
 @pytest.mark.parametrize("training", ["{", "[]", '{"x0_error": 3}', '{"x0_error": [[0.1]]}',
                                       '{"x0_error": [["a", "b"]]}'])
 def test_a_damaged_history_is_refused_in_one_sentence(
