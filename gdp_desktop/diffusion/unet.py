@@ -54,15 +54,30 @@ class UNetConfig:
 
 
 class PixelNorm(nn.Module):
-    """LayerNorm over the channels of each pixel; scale and shift come from the embedding."""
+    """LayerNorm over the channels of each pixel, and SiLU; scale and shift come from the
+    embedding."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
 
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        h: torch.Tensor,
+        scale: torch.Tensor | None = None,
+        shift: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """SiLU of norm(h)·scale + shift, which are (C, 1, 1), or (N, C, 1, 1): one of each."""
         # channels_last makes both permutations free.
-        return F.layer_norm(h.permute(0, 2, 3, 1), (self.channels,)).permute(0, 3, 1, 2)
+        last = h.permute(0, 2, 3, 1)
+        if scale is None or shift is None:
+            normed = F.layer_norm(last, (self.channels,))
+        elif scale.numel() == self.channels:  # in one pass over h
+            normed = F.layer_norm(last, (self.channels,), scale.flatten(), shift.flatten())
+        else:
+            each, more = (t.flatten(1)[:, None, None] for t in (scale, shift))
+            normed = F.layer_norm(last, (self.channels,)) * each + more
+        return F.silu(normed, inplace=not torch.is_grad_enabled()).permute(0, 3, 1, 2)
 
 
 class ResBlock(nn.Module):
@@ -80,10 +95,10 @@ class ResBlock(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
-        h = self.conv1(F.silu(self.norm(x) * self.in_scale + self.in_shift))
+        h = self.conv1(self.norm(x, self.in_scale, self.in_shift))
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
-        h = self.conv2(F.silu(self.norm(h) * (1 + scale) + shift))
-        return x + h
+        h = self.conv2(self.norm(h, 1 + scale, shift))
+        return h.add_(x)
 
 
 class Stage(nn.ModuleList):
@@ -136,7 +151,7 @@ class UNet(nn.Module):
             if level < len(self.up):
                 h = F.pixel_shuffle(self.up[level](h), 2) + skips.pop()
             h = self.decoder[level](h, emb)
-        return F.pixel_shuffle(self.conv_out(F.silu(self.norm_out(h))), self.config.unshuffle)
+        return F.pixel_shuffle(self.conv_out(self.norm_out(h)), self.config.unshuffle)
 
     def features(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> list[torch.Tensor]:
         """What the encoder sees in x_t, finest first: one (N, widths[k], H', W') per resolution,
