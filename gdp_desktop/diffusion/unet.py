@@ -54,8 +54,7 @@ class UNetConfig:
 
 
 class PixelNorm(nn.Module):
-    """LayerNorm over the channels of each pixel, and SiLU; scale and shift come from the
-    embedding."""
+    """LayerNorm over the channels of each pixel; scale and shift come from the embedding."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -67,7 +66,7 @@ class PixelNorm(nn.Module):
         scale: torch.Tensor | None = None,
         shift: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """SiLU of norm(h)·scale + shift, which are (C, 1, 1), or (N, C, 1, 1): one of each."""
+        """norm(h)·scale + shift, which are (C, 1, 1), or (N, C, 1, 1)."""
         # channels_last makes both permutations free.
         last = h.permute(0, 2, 3, 1)
         if scale is None or shift is None:
@@ -77,7 +76,12 @@ class PixelNorm(nn.Module):
         else:
             each, more = (t.flatten(1)[:, None, None] for t in (scale, shift))
             normed = F.layer_norm(last, (self.channels,)) * each + more
-        return F.silu(normed, inplace=not torch.is_grad_enabled()).permute(0, 3, 1, 2)
+        return normed.permute(0, 3, 1, 2)
+
+
+def silu(h: torch.Tensor) -> torch.Tensor:
+    """h·sigmoid(h), in place where no gradient will ask for h."""
+    return F.silu(h, inplace=not torch.is_grad_enabled())
 
 
 class ResBlock(nn.Module):
@@ -95,9 +99,9 @@ class ResBlock(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
-        h = self.conv1(self.norm(x, self.in_scale, self.in_shift))
+        h = self.conv1(silu(self.norm(x, self.in_scale, self.in_shift)))
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
-        h = self.conv2(self.norm(h, 1 + scale, shift))
+        h = self.conv2(silu(self.norm(h, 1 + scale, shift)))
         return h.add_(x)
 
 
@@ -151,7 +155,7 @@ class UNet(nn.Module):
             if level < len(self.up):
                 h = F.pixel_shuffle(self.up[level](h), 2) + skips.pop()
             h = self.decoder[level](h, emb)
-        return F.pixel_shuffle(self.conv_out(self.norm_out(h)), self.config.unshuffle)
+        return F.pixel_shuffle(self.conv_out(silu(self.norm_out(h))), self.config.unshuffle)
 
     def features(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> list[torch.Tensor]:
         """What the encoder sees in x_t, finest first: one (N, widths[k], H', W') per resolution,

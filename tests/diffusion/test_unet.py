@@ -46,6 +46,28 @@ def test_pixel_norm_looks_at_one_pixel() -> None:
     assert torch.equal(PixelNorm(8)(changed)[..., others], normal[..., others])
 
 
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_pixel_norm_scales_and_shifts(pictures: int) -> None:
+    norm, x = PixelNorm(8), torch.randn(2, 8, 5, 6)
+    scale, shift = torch.randn(2, pictures, 8, 1, 1)
+    torch.testing.assert_close(norm(x, scale, shift), norm(x) * scale + shift)
+    torch.testing.assert_close(norm(x, scale[0], shift[0]), norm(x) * scale[0] + shift[0])
+
+
+def test_what_needs_no_gradient_is_the_same_as_what_does() -> None:
+    """Values are overwritten on the way only where nobody will walk back."""
+    network = random_unet(TINY)
+    x_t, log_sigma = torch.randn(2, 3, 32, 40), torch.tensor([-1.0, 0.5])
+    before = x_t.clone()
+    with_gradient = network(x_t.requires_grad_(True), log_sigma)
+    with torch.no_grad():
+        without = network(x_t, log_sigma)
+    assert torch.equal(x_t, before)
+    torch.testing.assert_close(without, with_gradient.detach())
+    with_gradient.square().sum().backward()
+    assert float(x_t.grad.abs().sum()) > 0
+
+
 def test_the_answer_for_a_pixel_does_not_depend_on_what_is_far_away() -> None:
     network, radius = random_unet(TINY).double(), TINY.receptive_radius
     side = 2 * radius + 16
