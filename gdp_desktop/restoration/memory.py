@@ -95,8 +95,9 @@ def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) ->
 
 def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the network holds at once for so many windows, wherever it runs."""
-    window = min(loaded.prior.window**2, x.pixels)
-    return round(load.pictures * loaded.picture_bytes * window * window_batch)
+    # Of a small photo there are not so many; those there are overlap.
+    pixels = min(loaded.prior.window**2 * window_batch, 1.5 * x.pixels)
+    return round(load.pictures * loaded.picture_bytes * pixels)
 
 
 def fitting_batch(
