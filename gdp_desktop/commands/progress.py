@@ -91,7 +91,9 @@ class Lines:
         self._together.show(sum(self._shares) / self.total, None)
 
     def clear(self) -> None:
-        self._together.clear()
+        """Before something else is written."""
+        if self.at_once > 1:
+            self._together.clear()
 
 
 class _Part(NamedTuple):

@@ -93,6 +93,7 @@ def run(options: argparse.Namespace) -> int:
             if report is None:
                 unstarted += 1
             else:
+                lines.clear()
                 teller.tell(report)
     if cancel.is_cancelled:
         teller.tell_unstarted(unstarted)

@@ -3,10 +3,9 @@ by one window each sooner than by one window after the other on all of them."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -29,7 +28,7 @@ def each_at_once(work: Callable[[Part], Answer], parts: Sequence[Part]) -> list[
     workers = min(len(parts), cores)
     if workers <= 1:
         return [work(part) for part in parts]
-    return list(_kept(workers, cores).map(work, parts))
+    return list(_kept.of(workers, cores).map(work, parts))
 
 
 def sharing_cores(workers: int) -> ThreadPoolExecutor:
@@ -39,7 +38,7 @@ def sharing_cores(workers: int) -> ThreadPoolExecutor:
     pool = ThreadPoolExecutor(workers, initializer=_take, initargs=(share,))
     # torch takes the number that was set last for every thread still to come.  So all of these
     # begin now, and then the caller's number is set again.
-    begun = Barrier(workers + 1)
+    begun = threading.Barrier(workers + 1)
     for _ in range(workers):
         pool.submit(begun.wait)
     begun.wait()
@@ -53,7 +52,16 @@ def _take(cores: int) -> None:
     torch.set_num_threads(cores)
 
 
-@lru_cache
-def _kept(workers: int, cores: int) -> ThreadPoolExecutor:
-    """The same threads for every window; they are asked for with ``cores`` to use."""
-    return sharing_cores(workers)
+class _Kept(threading.local):
+    """The threads of one job, the same for every window; jobs at work together have their own."""
+
+    def __init__(self) -> None:
+        self.pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+    def of(self, workers: int, cores: int) -> ThreadPoolExecutor:
+        if (workers, cores) not in self.pools:
+            self.pools[workers, cores] = sharing_cores(workers)
+        return self.pools[workers, cores]
+
+
+_kept = _Kept()

@@ -113,8 +113,7 @@ class UNetPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        clean = torch.no_grad()(lambda part: self._clean(part, i))
-        x0 = torch.cat(in_batches(clean, x_t, self.device))
+        x0 = torch.cat(in_batches(lambda part: self._clean(part, i), x_t, self.device))
         log_variance = self.schedule.posterior_log_variance_clipped[i].float()
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
@@ -182,8 +181,7 @@ class EpsPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        output = torch.no_grad()(lambda part: self._output(part, i))
-        out = torch.cat(in_batches(output, x_t, self.device))
+        out = torch.cat(in_batches(lambda part: self._output(part, i), x_t, self.device))
         x0 = self._clean(x_t, out, i)
         return Denoised(
             x0, self.schedule.q_posterior_mean(x0, x_t, i), self._log_variance(out[:, 3:], i)
@@ -237,7 +235,10 @@ def in_batches(
     On a CPU every window is evaluated for itself, as convolution kernels chosen by batch size
     round differently: so the batch size cannot be seen in the result.
     """
-    return [evaluate(x_t)] if device.type != "cpu" else each_at_once(evaluate, x_t.split(1))
+    if device.type != "cpu":
+        return [evaluate(x_t)]
+    # Every thread has to be told that no gradient is wanted.
+    return each_at_once(torch.no_grad()(evaluate), x_t.split(1))
 
 
 def pulled_back(

@@ -72,3 +72,21 @@ def test_a_batch_of_a_prior_is_its_windows_one_by_one(cores: int) -> None:
     assert not together.requires_grad
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
     assert torch.equal(together, prior(x_t, 300).x0)
+
+
+def test_jobs_at_work_together_do_not_share_their_threads() -> None:
+    """Two jobs of two windows each are four threads, which all meet."""
+    meeting = threading.Barrier(4, timeout=30)
+
+    def job() -> None:
+        torch.set_num_threads(2)
+        each_at_once(lambda _: meeting.wait(), range(2))
+
+    before = torch.get_num_threads()
+    jobs = [threading.Thread(target=job) for _ in range(2)]
+    for thread in jobs:
+        thread.start()
+    for thread in jobs:
+        thread.join()
+    torch.set_num_threads(before)
+    assert not meeting.broken
