@@ -7,8 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
 from gdp_desktop.restoration.priors import (
     LoadedPrior,
+    best,
     evaluation_seconds,
     load_prior,
     usual_batch,
@@ -50,8 +50,6 @@ STEPS_AT = 1.0
 MANY, MANY_SIZE = 8, 0.25
 TASK = "low-light"
 MIB = 2**20
-# Every figure of this kind is the best of as many repetitions as fit in so many seconds.
-SECONDS_EACH = 4.0
 MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -233,17 +231,6 @@ def matrices(dtype: torch.dtype, device: str) -> Figures:
         if seconds > 0.15:
             break
     return {"gflops": max(rates)}
-
-
-def best(work: Callable[[], object]) -> float:
-    """Seconds; a first run does not count."""
-    work()
-    times: list[float] = []
-    while len(times) < 2 or (sum(times) < SECONDS_EACH and len(times) < 20):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
 
 
 def size_of(megapixels: float) -> Size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from gdp_desktop.priors.records import Speed, remember_speed
 from gdp_desktop.priors.shelf import PriorInfo, describe
 from gdp_desktop.priors.weights import open_weights
 
+# A time is the best of as many repetitions as fit in so many seconds.
 MEASURING_SECONDS = 4.0
 # Windows that a graphics card evaluates together.
 CARD_BATCH = 8
@@ -109,17 +111,21 @@ def usual_batch(device: str) -> int:
 
 
 def evaluation_seconds(prior: Prior, batch: int) -> float:
-    """Seconds per window, in batches as a job runs them: the best of several after a warm-up."""
+    """Seconds per window, in batches as a job runs them."""
     side = prior.window
     x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-    i = len(prior.schedule) // 10
-    prior(x_t, i)
+    return best(lambda: prior(x_t, len(prior.schedule) // 10)) / batch
+
+
+def best(work: Callable[[], object]) -> float:
+    """Seconds that work takes, the best of several; a first run does not count."""
+    work()
     times: list[float] = []
     while len(times) < 2 or (sum(times) < MEASURING_SECONDS and len(times) < 20):
         started = time.perf_counter()
-        prior(x_t, i)
+        work()
         times.append(time.perf_counter() - started)
-    return min(times) / batch
+    return min(times)
 
 
 def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
