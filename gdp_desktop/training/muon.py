@@ -44,12 +44,22 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """The matrix with its singular values brought near 1, (m, n) -> (m, n)."""
+    """The matrix with its singular values brought near 1, (m, n) -> (m, n).
+
+    Every iteration X <- (a + b·XXᵀ + c·(XXᵀ)²)·X multiplies X by a polynomial of its Gram matrix,
+    and polynomials of one matrix commute: so the iteration runs on the small Gram matrix alone,
+    and X is multiplied once at the end (40 % of the operations for a 160 × 1440 matrix).
+    """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    product = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(ITERATIONS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = b * gram + c * gram @ gram
+        factor.diagonal().add_(a)
+        product = factor @ product
+        gram = factor @ gram @ factor
+    x = product @ x
     return x.T if tall else x

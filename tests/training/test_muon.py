@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gdp_desktop.training.muon import Muon, orthogonal
+from gdp_desktop.training.muon import COEFFICIENTS, ITERATIONS, Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
@@ -16,6 +16,17 @@ def test_all_directions_become_alike(shape: tuple[int, int]) -> None:
     assert 0.3 < float(values.min()) and float(values.max()) < 1.3
     # Its direction stays the gradient's: the step goes downhill.
     assert float((orthogonal(matrix) * matrix).sum()) > 0
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_the_short_way_ends_where_the_published_iteration_ends(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    a, b, c = COEFFICIENTS
+    x = matrix / matrix.norm()
+    for _ in range(ITERATIONS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    assert torch.allclose(orthogonal(matrix), x, atol=1e-4)
 
 
 def test_the_size_of_the_gradient_does_not_matter() -> None:
