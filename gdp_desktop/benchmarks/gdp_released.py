@@ -26,8 +26,10 @@ class SlidingWindows(Tiler):
         last = length - self.window
         return [*range(0, last, HOP), last]
 
-    def weights(self, window: Rect, size: Size) -> torch.Tensor:
-        return torch.ones(window.height, window.width)
+    def weights(
+        self, window: Rect, size: Size, device: torch.device | None = None
+    ) -> torch.Tensor:
+        return torch.ones(window.height, window.width, device=device)
 
 
 class ReleasedGDP(GenerativeDiffusionPrior):

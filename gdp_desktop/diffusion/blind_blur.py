@@ -81,7 +81,8 @@ def kernel_from_edges(
     Gradients instead of intensities, because nearly any kernel explains flat areas; and only the
     strong ones of x0 (Cho and Lee 2009), because its fine texture is still the blurred photo's.
     Accelerated projected gradient (Beck and Teboulle 2009) over the kernel alone: all that the
-    photo has to say lies in two correlations, computed once.
+    photo has to say lies in two correlations, computed once.  From there on it is small, and in
+    main memory.
     """
     x0, y = x0.mean(dim=(0, 1)).double(), y.mean(dim=(0, 1)).double()
     height, width = start.shape
@@ -89,8 +90,8 @@ def kernel_from_edges(
     wanted = torch.zeros(height, width, dtype=torch.float64)
     for side in (0, 1):
         edges, blurred = _strong(_gradient(x0, side)), _gradient(y, side)
-        own += _correlation(edges, edges, height - 1, width - 1)
-        wanted += _correlation(blurred, edges, height // 2, width // 2)
+        own += _correlation(edges, edges, height - 1, width - 1).cpu()
+        wanted += _correlation(blurred, edges, height // 2, width // 2).cpu()
     energy = float(own[height - 1, width - 1])
     if energy < 1e-6 * x0.numel():
         return None
@@ -102,7 +103,7 @@ def kernel_from_edges(
         return F.conv2d(padded[None, None], own[None, None])[0, 0] - wanted
 
     steepest = float(torch.fft.fft2(own).abs().max())
-    kernel = lead = start.double()
+    kernel = lead = start.double().cpu()
     momentum = 1.0
     for _ in range(FIT_STEPS):
         before, kernel = kernel, on_the_simplex(lead - slope(lead) / steepest)
@@ -110,7 +111,7 @@ def kernel_from_edges(
         lead = kernel + (momentum - 1) / following * (kernel - before)
         momentum = following
     kernel = torch.where(kernel < SMALLEST_TAP * kernel.max(), 0.0, kernel)
-    return _centred(kernel / kernel.sum())
+    return _centred(kernel / kernel.sum()).to(start.device)
 
 
 def _gradient(image: torch.Tensor, side: int) -> torch.Tensor:

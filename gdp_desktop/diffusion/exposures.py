@@ -56,7 +56,7 @@ class Exposures(Degradation):
         self.register_buffer("known", known)
         self.register_buffer("light", light)
         self.register_buffer("log_factor", factors.log().view(-1, 1, 1, 1))
-        self.register_buffer("offset", torch.zeros(len(y), 1, 1, 1))
+        self.register_buffer("offset", y.new_zeros(len(y), 1, 1, 1))
 
     @property
     def guidance_bytes(self) -> int:  # type: ignore[override]

@@ -130,9 +130,9 @@ def _trimmed(kernel: torch.Tensor, negligible: float = 1e-3) -> torch.Tensor:
     """Without outer rows and columns, as many on both sides, that hold next to nothing."""
     while True:
         height, width = kernel.shape
-        if height > 1 and float(kernel[[0, -1]].abs().sum()) < negligible:
+        if height > 1 and float(kernel[:: height - 1].abs().sum()) < negligible:
             kernel = kernel[1:-1]
-        elif width > 1 and float(kernel[:, [0, -1]].abs().sum()) < negligible:
+        elif width > 1 and float(kernel[:, :: width - 1].abs().sum()) < negligible:
             kernel = kernel[:, 1:-1]
         else:
             return _normalised(kernel)

@@ -114,10 +114,9 @@ class UNetPrior:
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
         x0 = torch.cat(in_batches(lambda part: self._clean(part, i), x_t, self.device))
-        log_variance = self.schedule.posterior_log_variance_clipped[i].float()
-        return Denoised(
-            x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
-        )
+        fixed = float(self.schedule.posterior_log_variance_clipped[i])
+        log_variance = x_t.new_full((1, 1, 1, 1), fixed)
+        return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance)
 
     def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
         return pulled_back(lambda part: self._clean(part, i), x_t, slope)
@@ -126,7 +125,9 @@ class UNetPrior:
         return self.schedule.x0_from_v(x_t, self._velocity(x_t, i), i).clamp(-1, 1)
 
     def _velocity(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
-        log_sigma = self.schedule.sigmas[i].log().float().expand(len(x_t)).to(self.device)
+        log_sigma = torch.full(
+            (len(x_t),), float(self.schedule.sigmas[i].log()), device=self.device
+        )
         x_in = x_t.to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             v = self.network(x_in, log_sigma)
@@ -195,9 +196,12 @@ class EpsPrior:
 
     def _output(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
         height, width = x_t.shape[-2:]
-        rows, columns = (mirrored(n, max(n, self.window)) for n in (height, width))
+        rows, columns = (
+            mirrored(n, max(n, self.window), x_t.device) for n in (height, width)
+        )
         x_in = x_t[..., rows[:, None], columns].to(self.device)
-        timesteps = self.schedule.timesteps[i].expand(len(x_t)).to(self.device)
+        timestep = int(self.schedule.timesteps[i])
+        timesteps = torch.full((len(x_t),), timestep, device=self.device)
         out = self.network(x_in.contiguous(memory_format=torch.channels_last), timesteps)
         return out[..., :height, :width].float().to(x_t.device).contiguous()
 
@@ -208,7 +212,7 @@ class EpsPrior:
             share = (v + 1) / 2
             return share * large + (1 - share) * small
         fixed = large if self.variance == "large" and i > 0 else small
-        return torch.full((1, 1, 1, 1), fixed)
+        return v.new_full((1, 1, 1, 1), fixed)
 
     def x0_std(self, i: int) -> float:
         return interpolate_error(self.error_table, float(self.schedule.sigmas[i]))
@@ -254,9 +258,9 @@ def pulled_back(
     return torch.cat(gradients)
 
 
-def mirrored(length: int, wanted: int) -> torch.Tensor:
+def mirrored(length: int, wanted: int, device: torch.device | None = None) -> torch.Tensor:
     """Indices 0 … length-1 and back again, as often as it takes to be ``wanted`` many."""
-    position = torch.arange(wanted) % (2 * length)
+    position = torch.arange(wanted, device=device) % (2 * length)
     return torch.minimum(position, 2 * length - 1 - position)
 
 

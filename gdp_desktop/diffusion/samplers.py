@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from gdp_desktop.diffusion.guidance import Guidance
+from gdp_desktop.diffusion.handing_over import handed_over
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.schedule import Schedule
 
@@ -93,4 +94,5 @@ SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim}
 
 def standard_normal(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """One noise field for the whole photo, drawn on the CPU so that every device gets the same."""
-    return torch.randn(like.shape, generator=generator, dtype=torch.float32).to(like)
+    drawn = torch.randn(like.shape, generator=generator, dtype=torch.float32)
+    return handed_over(drawn, like)

@@ -182,8 +182,8 @@ class Mirrored(Spectrum):
             raise ValueError("the DCT diagonalises only kernels that are their mirror images")
         rows, columns = (
             torch.outer(
-                torch.arange(length, dtype=torch.float64) * (math.pi / length),
-                torch.arange(taps, dtype=torch.float64) - taps // 2,
+                torch.arange(length).to(kernel) * (math.pi / length),
+                torch.arange(taps).to(kernel) - taps // 2,
             ).cos()
             for length, taps in zip(size.shape, kernel.shape, strict=True)
         )
@@ -220,7 +220,7 @@ class Circular(Spectrum):
     """
 
     def __init__(self, kernel: torch.Tensor, size: Size) -> None:
-        centred = torch.zeros(size.shape, dtype=torch.float64)
+        centred = kernel.new_zeros(size.shape, dtype=torch.float64)
         height, width = kernel.shape
         rows = (torch.arange(height) - height // 2) % size.height
         columns = (torch.arange(width) - width // 2) % size.width

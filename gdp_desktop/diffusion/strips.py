@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from gdp_desktop.diffusion.handing_over import handed_over
+
 # Strips begin at multiples of this many rows: block means and the blocks that noise is read from
 # are not cut.
 ALIGNMENT = 16
@@ -95,7 +97,7 @@ class NoiseField:
         shape = (*like.shape[:-2], NOISE_ROWS, like.shape[-1])
         field = torch.cat([self._block(block, shape) for block in range(first, last)], dim=-2)
         start = rows.top - first * NOISE_ROWS
-        return field[..., start : start + rows.bottom - rows.top, :].to(like)
+        return handed_over(field[..., start : start + rows.bottom - rows.top, :], like)
 
     def _block(self, number: int, shape: tuple[int, ...]) -> torch.Tensor:
         state = np.random.SeedSequence([*self._key, number]).generate_state(1, np.uint64)[0]

@@ -51,15 +51,19 @@ class Tiler:
             for x in self.starts(size.width)
         ]
 
-    def weights(self, window: Rect, size: Size) -> torch.Tensor:
+    def weights(
+        self, window: Rect, size: Size, device: torch.device | None = None
+    ) -> torch.Tensor:
         """Blending weights (h, w) of a window, zero in its inner halo, before normalisation."""
-        vertical = self._profile(window.y, window.height, size.height)
-        horizontal = self._profile(window.x, window.width, size.width)
+        vertical = self._profile(window.y, window.height, size.height, device)
+        horizontal = self._profile(window.x, window.width, size.width, device)
         return vertical[:, None] * horizontal[None, :]
 
-    def _profile(self, start: int, length: int, total: int) -> torch.Tensor:
-        position = torch.arange(length, dtype=torch.float32) + 0.5
-        profile = torch.ones(length)
+    def _profile(
+        self, start: int, length: int, total: int, device: torch.device | None
+    ) -> torch.Tensor:
+        position = torch.arange(length, dtype=torch.float32, device=device) + 0.5
+        profile = torch.ones_like(position)
         if start > 0:
             profile = profile * self._rise(position)
         if start + length < total:
@@ -178,7 +182,7 @@ class TiledPrior:
         answer, coverage = None, band.new_zeros(band.shape[-2:])
         fixed = None
         for window, part in self._evaluate(band, i, windows):
-            weights = self.tiler.weights(window, size).to(band)
+            weights = self.tiler.weights(window, size, band.device)
             fixed = part.log_variance if part.log_variance.shape[-1] == 1 else None
             found = part.x0 if fixed is not None else torch.cat([part.x0, part.log_variance], 1)
             if answer is None:
@@ -214,11 +218,11 @@ class TiledPrior:
         windows = self.tiler.windows(size)
         coverage = x_t.new_zeros(size.height, size.width)
         for window in windows:
-            coverage[window.slices] += self.tiler.weights(window, size).to(x_t)
+            coverage[window.slices] += self.tiler.weights(window, size, x_t.device)
         gradient = torch.zeros_like(x_t)
         for window in windows:
             there = (..., *window.slices)
-            share = self.tiler.weights(window, size).to(x_t) / coverage[window.slices]
+            share = self.tiler.weights(window, size, x_t.device) / coverage[window.slices]
             gradient[there] += self.prior.pull_back(x_t[there], i, share * slope[there])
             self.window_done()
         return gradient

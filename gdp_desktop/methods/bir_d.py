@@ -43,7 +43,7 @@ class BlindRestoration(GenerativeDiffusionPrior):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given, at_x0=True, with_sigma=False)
         self.adaptive_scale = FIRST_SCALE
-        self.spread = torch.ones(())
+        self.spread = self.y.new_ones(())
         # What y says about x, value by value.
         like_x = len(self.y) == 1 and self.y.shape[-2:] == given.size.shape
         self.target = self.y if like_x else self.degradation.initial(self.y)
@@ -54,7 +54,7 @@ class BlindRestoration(GenerativeDiffusionPrior):
             self.kernels = self.degradation.kernel.expand(self.y.shape[1], -1, -1).clone()
             self.data.function = lambda x: _blurred(x, self.kernels)
         self.mask_kind = given.values["mask"]
-        self.mask = torch.zeros(1, 1, 1, 1)
+        self.mask = self.y.new_zeros(1, 1, 1, 1)
         if self.mask_kind != "none":
             unmasked = self.data.function
             self.data.function = lambda x: unmasked(x) + self._mask_like(self.y)

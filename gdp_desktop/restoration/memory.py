@@ -109,7 +109,7 @@ def fitting_batch(
     More than ``wanted`` are not taken even where there is room: on a graphics card the number of
     windows shows in the last bit of a result, which must not depend on what else runs there.
     """
-    on_card = CARD_SHARE * free_on_card() if loaded.device == "cuda" else None
+    on_card = None if loaded.device == "cpu" else CARD_SHARE * free_on_card()
 
     def fits(batch: int) -> bool:
         in_main = limit is None or needed_bytes(load, x, loaded, batch) <= limit
@@ -118,6 +118,15 @@ def fitting_batch(
     while wanted > 1 and not fits(wanted):
         wanted //= 2
     return wanted
+
+
+def fits_on_card(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> bool:
+    """Whether the prior's graphics card, if it is on one, has room for the whole problem beside the
+    network's windows.  If not, the photo stays in main memory and its windows travel."""
+    if loaded.device == "cpu":
+        return False
+    needed = load.solving + network_bytes(load, x, loaded, window_batch)
+    return needed <= CARD_SHARE * free_on_card()
 
 
 def free_on_card() -> int:

@@ -24,14 +24,15 @@ class PreviewPainter:
         peak = np.float32(np.iinfo(photo.pixels.dtype).max)
         self._base = _reduced(photo.pixels, self._zoom) / peak
         self._picture = np.rint(self._base.clip(0, 1) * 255).astype(np.uint8)
+        self._taken: list[tuple[tuple[slice, slice], torch.Tensor]] = []
         self._share = None
         if mask is not None:
             share = _reduced(mask.pixels, self._zoom).astype(np.float32)
             self._share = np.minimum(share / 128, 1)[..., None]
 
-    def paint(self, x0: torch.Tensor, level: int, top: int = 0) -> np.ndarray:
-        """x0 (1, 3, h, w) of a pyramid level, its rows from ``top`` on -> a new (H, W, 3) uint8
-        array; elsewhere as it was painted before."""
+    def take(self, x0: torch.Tensor, level: int, top: int = 0) -> None:
+        """Notes x0 (1, 3, h, w) of a pyramid level, its rows from ``top`` on, for the next picture;
+        of a graphics card without waiting for it."""
         # What lies beyond the region was only padding.
         full = max(1, self._region.height * self._scale >> level)
         x0 = x0[..., : max(0, full - top), : max(1, self._region.width * self._scale >> level)]
@@ -41,11 +42,18 @@ class PreviewPainter:
         left = round(self._region.x * self._zoom)
         right = min(width, round(self._region.right * self._zoom))
         if last > first and right > left:
-            estimate = _fitted(x0, last - first, right - left)
             place = (slice(first, last), slice(left, right))
+            self._taken.append((place, _fitted(x0, last - first, right - left)))
+
+    def picture(self) -> np.ndarray:
+        """All that was taken, the latest on top: a new (H, W, 3) uint8 array; elsewhere the photo
+        as it is."""
+        for place, fitted in self._taken:
+            estimate = (fitted[0].permute(1, 2, 0).cpu().numpy() + 1) / 2
             if self._share is not None:
                 estimate = self._base[place] + self._share[place] * (estimate - self._base[place])
             self._picture[place] = np.rint(estimate.clip(0, 1) * 255)
+        self._taken.clear()
         return self._picture.copy()
 
     def _row(self, share: float) -> int:
@@ -59,10 +67,7 @@ def _reduced(picture: np.ndarray, zoom: float) -> np.ndarray:
     return cv2.resize(picture, (width, height), interpolation=how)
 
 
-def _fitted(x0: torch.Tensor, height: int, width: int) -> np.ndarray:
-    shrinks = x0.shape[-2] > height
-    resized = (
-        F.interpolate(x0, size=(height, width), mode="area") if shrinks
-        else F.interpolate(x0, size=(height, width), mode="bilinear", align_corners=False)
-    )
-    return (resized[0].permute(1, 2, 0).numpy() + 1) / 2
+def _fitted(x0: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    if x0.shape[-2] > height:
+        return F.interpolate(x0, size=(height, width), mode="area")
+    return F.interpolate(x0, size=(height, width), mode="bilinear", align_corners=False)

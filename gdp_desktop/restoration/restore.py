@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ from gdp_desktop.restoration.job import (
     Started,
 )
 from gdp_desktop.restoration.memory import (
+    fits_on_card,
     fitting_batch,
     load_before_posing,
     load_of,
@@ -51,6 +53,9 @@ from gdp_desktop.tasks.task import Given, Problem, Values
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
 MAX_STEPS = 1000
+MAIN_MEMORY = torch.device("cpu")
+# A picture of what a graphics card is doing has to wait until it has done it.
+SECONDS_BETWEEN_PREVIEWS_ON_CARD = 0.1
 
 
 def restore(
@@ -81,14 +86,17 @@ def restore(
         cancel.raise_if_cancelled()
         yield clock.progress()
         if painter is not None:
-            picture = painter.paint(estimate.x0, estimate.level, estimate.top)
-            yield Preview(picture, clock.done, clock.total)
-    if estimate is None or not is_finite(estimate.x0):
+            painter.take(estimate.x0, estimate.level, estimate.top)
+            if clock.preview_is_due(ready.on_card):
+                yield Preview(painter.picture(), clock.done, clock.total)
+    x0 = estimate.x0.cpu() if estimate is not None else None
+    if x0 is None or not is_finite(x0):
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
 
-    result = composed(photo, estimate.x0, limit, region, scale)
+    problem = problem.on(MAIN_MEMORY)
+    result = composed(photo, x0, limit, region, scale)
     output = _target(job)
-    found = by_products(problem, estimate.x0, region, scale)
+    found = by_products(problem, x0, region, scale)
     notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
     beside, unsaved = saved_beside(output, found, job.overwrite)
     report = Report(
@@ -104,7 +112,7 @@ def restore(
         evaluations=clock.done,
         seconds=round(time.monotonic() - started, 2),
         seed=job.recipe.seed,
-        consistency=round(consistency(problem, estimate.x0), 3),
+        consistency=round(consistency(problem, x0), 3),
         degradation=problem.degradation.estimate(),
         notes=loaded.notes + ready.missing + photo.notes + problem.notes + notes + unsaved,
         others=tuple(map(str, job.others)),
@@ -117,8 +125,8 @@ def restore(
 class Prepared:
     """A job checked, read and posed: all that comes before the first window.
 
-    ``limit`` is the mask outside which nothing changes, if there is one; ``memory`` the bytes that
-    the job takes at most.
+    ``limit`` is the mask outside which nothing changes, if there is one; ``memory`` the bytes of
+    main memory that the job takes at most.  ``on_card``: the problem is solved on a graphics card.
     """
 
     task: Task
@@ -133,6 +141,7 @@ class Prepared:
     size: Size
     window_batch: int
     memory: int
+    on_card: bool
     solver: Solver
     missing: tuple[str, ...]
 
@@ -169,16 +178,19 @@ def prepare(
     load = load_of(before, problem, size, method, loaded.prior.window)
     wanted = window_batch or usual_batch(loaded.device)
     batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
+    if on_card := fits_on_card(load, size, loaded, batch):
+        load = replace(load, solving=0)
     needed = needed_bytes(load, size, loaded, batch)
     refuse_too_large(job, needed)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
+    to_solve = problem.on(torch.device(loaded.device)) if on_card else problem
     solver = method.solver(Assignment(
-        problem, loaded.prior, size, steps, task.coarse_side_for(size), batch, method_values,
+        to_solve, loaded.prior, size, steps, task.coarse_side_for(size), batch, method_values,
         boundary,
     ))
     return Prepared(
         task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, needed,
-        solver, missing,
+        on_card, solver, missing,
     )
 
 
@@ -338,11 +350,19 @@ class _Clock:
         self.total, self.done = total, 0
         self._cancel, self._on_window = cancel, on_window
         self._started = time.monotonic()
+        self._last_preview = -math.inf
 
     def window_done(self) -> None:
         self._cancel.raise_if_cancelled()
         self.done += 1
         self._on_window(self.progress())
+
+    def preview_is_due(self, on_card: bool) -> bool:
+        now, pause = time.monotonic(), SECONDS_BETWEEN_PREVIEWS_ON_CARD if on_card else 0.0
+        if now - self._last_preview < pause:
+            return False
+        self._last_preview = now
+        return True
 
     def progress(self) -> Progress:
         left = None

@@ -83,7 +83,8 @@ def unlikeness(
     predicted, photo, factor = degradation(x0), y, min(y.shape[-2:]) // LARGEST_SIDE
     if factor > 1:
         predicted, photo = F.avg_pool2d(predicted, factor), F.avg_pool2d(photo, factor)
-    return STRENGTH * y.numel() / sigma_y**2 * distance(predicted, photo)
+    # Features may lie on a graphics card where the photo does not.
+    return STRENGTH * y.numel() / sigma_y**2 * distance(predicted, photo).to(x0)
 
 
 def _structural(predicted: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -96,6 +97,7 @@ def _vgg16(path: str) -> Features:
             'No file of VGG-16 was given; give its weights as "vgg", or choose another likeness.'
         )
     try:
-        return read_vgg16(path)
+        network = read_vgg16(path)
     except CheckpointError as error:
         raise TaskError(str(error)) from error
+    return lambda x: network.to(x.device)(x)

@@ -64,9 +64,9 @@ class LowLight(Degradation):
     def __init__(self, light: torch.Tensor, exposure: float, neutral: float) -> None:
         super().__init__()
         self.exposure, self.neutral = exposure, neutral
-        self.register_buffer("log_factor", torch.zeros(1, 3, 1, 1))
+        self.register_buffer("log_factor", light.new_zeros(1, 3, 1, 1))
         self.register_buffer("light", light)
-        self.register_buffer("haze", torch.zeros(1, 1, HAZE_GRID, HAZE_GRID))
+        self.register_buffer("haze", light.new_zeros(1, 1, HAZE_GRID, HAZE_GRID))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         radiance = undo_roll_off(decode(unit(x)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,11 @@ class Problem:
     notes: tuple[str, ...] = ()
     # What else the result x0 can be made into: pictures (1, 3, H, W) in linear light, by name.
     by_products: Callable[[torch.Tensor], Mapping[str, torch.Tensor]] = lambda x0: {}
+
+    def on(self, device: torch.device) -> Problem:
+        """The same problem to be solved there.  Its degradation, which learns, is one and the same
+        object and moves: this problem waits until it is brought back."""
+        return replace(self, y=self.y.to(device), degradation=self.degradation.to(device))
 
     def likeness(
         self, degradation: Degradation, y: torch.Tensor, sigma_y: float

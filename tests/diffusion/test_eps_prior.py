@@ -12,6 +12,8 @@ from gdp_desktop.diffusion.layers import EpsNetwork
 from gdp_desktop.diffusion.prior import EpsPrior, GaussianPrior, Variance, mirrored
 from gdp_desktop.diffusion.schedule import Schedule
 
+from tests.pretended_card import CARD, OnCard, pretended_card
+
 from .test_adm import random_adm
 
 SCHEDULES = {
@@ -121,3 +123,19 @@ def test_the_expected_error_rises_with_the_noise_and_stays_below_it() -> None:
     sigmas = [float(prior.schedule.sigmas[i]) for i in range(0, 1000, 37)]
     assert errors == sorted(errors) and errors[-1] < 1
     assert all(0 < error <= sigma for error, sigma in zip(errors, sigmas, strict=True))
+
+
+@pytest.mark.parametrize("variance", ["small", "learned"])
+def test_on_a_card_it_answers_the_same(
+    variance: Variance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gdp_desktop.diffusion.precision.bfloat16_pays", lambda device: False)
+    x_t = torch.randn(2, 3, 12, 20, generator=torch.Generator().manual_seed(0))
+    here = EpsPrior(random_adm(), 16, variance)(x_t, 400)
+    with pretended_card():
+        there = EpsPrior(random_adm(), 16, variance).on(CARD.type)(x_t.to(CARD), 400)
+        travelled = EpsPrior(random_adm(), 16, variance).on(CARD.type)(x_t, 400)
+    for name in ("x0", "mean", "log_variance"):
+        assert isinstance(getattr(there, name), OnCard)
+        assert torch.allclose(getattr(there, name).held, getattr(here, name), atol=1e-5)
+        assert torch.allclose(getattr(travelled, name), getattr(here, name), atol=1e-5)

@@ -229,9 +229,13 @@ def test_a_picture_painted_strip_by_strip_is_the_picture() -> None:
     mask.pixels[300:500, 20:60] = 255
     for area, given in ((Rect(0, 0, 96, 640), None), (mask.bounds().padded(9), mask)):
         x0 = night(area.height, area.width)
-        at_once = PreviewPainter(photo, given, area, 1).paint(x0, 0)
-        painter = PreviewPainter(photo, given, area, 1)
+        whole, seldom, often = (PreviewPainter(photo, given, area, 1) for _ in range(3))
+        whole.take(x0, 0)
+        at_once = whole.picture()
         for rows in in_strips(area.height, 48):
-            picture = painter.paint(rows.of(x0, area.height), 0, rows.top)
+            seldom.take(rows.of(x0, area.height), 0, rows.top)
+            often.take(rows.of(x0, area.height), 0, rows.top)
+            picture = often.picture()
         assert np.array_equal(picture, at_once)
+        assert np.array_equal(seldom.picture(), at_once)
         assert not np.array_equal(picture, photo.pixels)

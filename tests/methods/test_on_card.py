@@ -1,0 +1,96 @@
+"""What is solved on a graphics card, shown on a pretended one: nothing there is mixed with main
+memory, the results are those of the processor, and large photos are not waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+
+from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.methods import METHODS, method_named
+from gdp_desktop.methods.method import Assignment, Method
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.task import Task
+from tests.methods.test_laws import assignment, network_prior, posed
+from tests.pretended_card import CARD, OnCard, pretended_card
+
+every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+# Half of SIZE: a pyramid of two levels.
+COARSE_SIDE = 20
+
+
+@pytest.fixture(autouse=True)
+def no_other_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pretended card computes in float32."""
+    monkeypatch.setattr("gdp_desktop.diffusion.prior.bfloat16_pays", lambda device: False)
+    # torch.autocast does not know its name, even to do nothing there.
+    monkeypatch.setattr(torch, "autocast", lambda *_, enabled: nullcontext())
+
+
+def prior_there() -> UNetPrior:
+    prior = network_prior()
+    return replace(prior, network=deepcopy(prior.network)).on(CARD.type)
+
+
+def result(method: Method, given: Assignment) -> torch.Tensor:
+    *_, last = method.solver(given).solve(torch.Generator().manual_seed(0), lambda: None)
+    return last.x0
+
+
+@cache
+def result_here(method: str, task: str) -> torch.Tensor:
+    found = METHODS[method]
+    given = assignment(found, posed(TASKS[task]), network_prior(), coarse_side=COARSE_SIDE)
+    return result(found, given)
+
+
+def pairs() -> Iterator[tuple[str, str]]:
+    """(method, task): every task by its own method, and every method on a task that is not linear
+    and on one that is, as far as it takes them."""
+    yield from ((task.default_method, name) for name, task in TASKS.items())
+    for name, method in METHODS.items():
+        for task in ("low-light", "deblurring"):
+            if name != TASKS[task].default_method and not method.refusal(posed(TASKS[task])):
+                yield name, task
+
+
+@pytest.mark.parametrize(("method", "task"), list(pairs()))
+def test_the_problem_is_solved_there(method: str, task: str) -> None:
+    found, problem = METHODS[method], posed(TASKS[task])
+    with pretended_card():
+        given = assignment(found, problem.on(CARD), prior_there(), coarse_side=COARSE_SIDE)
+        x0 = result(found, given)
+    assert isinstance(x0, OnCard)
+    assert torch.allclose(x0.held, result_here(method, task), atol=1e-5)
+
+
+@every_task
+def test_where_the_problem_finds_no_room_its_windows_travel(task: Task) -> None:
+    method = method_named(task.default_method)
+    with pretended_card():
+        given = assignment(method, posed(task), prior_there(), coarse_side=COARSE_SIDE)
+        x0 = result(method, given)
+    assert torch.allclose(x0, result_here(method.id, task.id), atol=1e-5)
+
+
+@pytest.mark.parametrize("task", [TASKS[t] for t in ("low-light", "denoise", "inpainting")])
+def test_more_steps_at_full_size_do_not_wait_more_often(task: Task) -> None:
+    def waits(steps: int) -> Counter[str]:
+        problem = replace(posed(task), coarse_steps=3)
+        with pretended_card() as counted:
+            given = assignment(
+                method, problem.on(CARD), prior_there(), coarse_side=COARSE_SIDE, steps=steps
+            )
+            counted.clear()
+            result(method, given)
+            return Counter(counted)
+
+    method = method_named(task.default_method)
+    assert waits(2) == waits(5)
