@@ -87,9 +87,10 @@ class Degradation(nn.Module):
 
         ``x`` has the shape of the result; a linear D does not look at its values.
         """
-        return self._linearised(x)[2](residual)
+        return self.linearised(x)[2](residual)
 
-    def _linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
+    def linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
+        """D(x), and the Jacobian of D at x and its adjoint as functions."""
         predicted, forward, adjoint = linearised(self, x)
         # A linear D is its own Jacobian, at half the price.
         return predicted, self.forward if self.linear else forward, adjoint
@@ -107,7 +108,7 @@ class Degradation(nn.Module):
         spectrum = self.spectrum(Size(start.shape[-1], start.shape[-2]))
         if spectrum is not None:
             return spectrum.pseudo_inverse(y, smallest)
-        _, forward, adjoint = self._linearised(start)
+        _, forward, adjoint = self.linearised(start)
         return conjugate_gradients(
             lambda direction: adjoint(forward(direction)), adjoint(y),
             jacobi(torch.ones_like(start)), SOLVER_STEPS,
@@ -122,7 +123,7 @@ class Degradation(nn.Module):
         spectrum = self.spectrum(Size(x0.shape[-1], x0.shape[-2]))
         if spectrum is not None:
             return spectrum.prox(x0, y, rho)
-        predicted, forward, adjoint = self._linearised(x0)
+        predicted, forward, adjoint = self.linearised(x0)
         diagonal = torch.full_like(x0, rho)
         if self.pointwise:
             diagonal = diagonal + forward(torch.ones_like(x0)).square().sum(dim=0, keepdim=True)
@@ -183,13 +184,31 @@ class BlockMean(Degradation):
         self.factor = factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(x, self.factor)
+        return block_mean(x, self.factor)
+
+    def linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
+        if type(self).forward is not BlockMean.forward:  # a sensor that shrinks by other means
+            return super().linearised(x)
+        return self(x), self.forward, lambda y: spread(y, self.factor) / self.factor**2
 
     def spectrum(self, size: Size) -> Spectrum | None:
         return Means(self.factor)
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return enlarged(y, self.factor)
+
+
+def block_mean(image: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, H, W) -> (N, C, H/side, W/side) by means of side × side pixels; what is left over at
+    the right and below does not count."""
+    if side == 2 and image.shape[-2] % 2 == 0 and image.shape[-1] % 2 == 0:
+        return halved(image)
+    return F.avg_pool2d(image, side)
+
+
+def spread(image: torch.Tensor, side: int) -> torch.Tensor:
+    """(N, C, H, W) -> (N, C, side·H, side·W), every value side × side times."""
+    return F.interpolate(image, scale_factor=side, mode="nearest")
 
 
 def halved(image: torch.Tensor) -> torch.Tensor:

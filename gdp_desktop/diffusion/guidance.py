@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation, block_mean, spread
 from gdp_desktop.diffusion.linear import (
     Linear,
     conjugate_gradients,
     jacobi,
-    linearised,
 )
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.spectrum import Spectrum
@@ -173,10 +171,10 @@ def solve_blocks(
     if not blocks:
         return pull / diagonal
     *finer, (side, weight) = blocks
-    spread = solve_blocks(diagonal, finer, torch.full_like(pull, 1 / side**2))  # of Bᵀ1
+    ones = solve_blocks(diagonal, finer, torch.full_like(pull, 1 / side**2))  # of Bᵀ1
     alone = solve_blocks(diagonal, finer, pull)
-    excess = weight * F.avg_pool2d(alone, side) / (1 + weight * F.avg_pool2d(spread, side))
-    return alone - spread * F.interpolate(excess, scale_factor=side, mode="nearest")
+    excess = weight * block_mean(alone, side) / (1 + weight * block_mean(ones, side))
+    return alone - ones * spread(excess, side)
 
 
 @dataclass(frozen=True)
@@ -198,7 +196,7 @@ def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
         predicted, slope = degradation.slope(x0)
         forward = adjoint = slope.mul
     else:
-        predicted, forward, adjoint = linearised(degradation, x0)
+        predicted, forward, adjoint = degradation.linearised(x0)
     return _Linearised(
         measurement.y - predicted, forward, adjoint, measurement.precision, degradation.pointwise
     )

@@ -15,7 +15,7 @@ from gdp_desktop.diffusion.handing_over import handed_over
 # are not cut.
 ALIGNMENT = 16
 ROWS_AT_ONCE = 256
-THIN_ROWS = 128
+THIN_ROWS = 64
 # Rows on either side that whatever is local may look at.
 MARGIN = 16
 NOISE_ROWS = 64

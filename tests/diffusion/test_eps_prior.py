@@ -11,7 +11,6 @@ from torch import nn
 from gdp_desktop.diffusion.layers import EpsNetwork
 from gdp_desktop.diffusion.prior import EpsPrior, GaussianPrior, Variance, mirrored
 from gdp_desktop.diffusion.schedule import Schedule
-
 from tests.pretended_card import CARD, OnCard, pretended_card
 
 from .test_adm import random_adm
