@@ -19,7 +19,7 @@ from gdp_desktop.priors.records import Speed, remember_speed
 from gdp_desktop.priors.shelf import PriorInfo, describe
 from gdp_desktop.priors.weights import open_weights
 
-# A time is the best of as many repetitions as fit in so many seconds.
+# A work is timed as often as fits in so many seconds.
 MEASURING_SECONDS = 4.0
 # Windows that a graphics card evaluates together.
 CARD_BATCH = 8
@@ -110,22 +110,22 @@ def usual_batch(device: str) -> int:
     return windows_at_once() if device == "cpu" else CARD_BATCH
 
 
-def evaluation_seconds(prior: Prior, batch: int) -> float:
-    """Seconds per window, in batches as a job runs them."""
+def evaluation_seconds(prior: Prior, batch: int) -> list[float]:
+    """Seconds per window, in batches as a job runs them, of several times."""
     side = prior.window
     x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-    return best(lambda: prior(x_t, len(prior.schedule) // 10)) / batch
+    return [s / batch for s in seconds_of(lambda: prior(x_t, len(prior.schedule) // 10))]
 
 
-def best(work: Callable[[], object]) -> float:
-    """Seconds that work takes, the best of several; a first run does not count."""
+def seconds_of(work: Callable[[], object]) -> list[float]:
+    """How long work takes, several times; a first run does not count."""
     work()
     times: list[float] = []
     while len(times) < 2 or (sum(times) < MEASURING_SECONDS and len(times) < 20):
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
-    return min(times)
+    return times
 
 
 def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
@@ -134,7 +134,7 @@ def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
     Raises CheckpointError like load_prior.
     """
     loaded = load_prior(name_or_path, device)
-    seconds = evaluation_seconds(loaded.prior, usual_batch(loaded.device))
+    seconds = min(evaluation_seconds(loaded.prior, usual_batch(loaded.device)))
     speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
     remember_speed(open_weights(find_prior(name_or_path)).file, speed)
     _load.cache_clear()
