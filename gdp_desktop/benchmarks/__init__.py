@@ -66,6 +66,12 @@ BENCHMARKS = {
             lists={"sizes": "megapixels (default 0.25,1,3,6,12,24)"},
         ),
         Benchmark(
+            "shortcuts",
+            "what each shortcut of the default method costs in quality",
+            crop=512,
+            lists={"tasks": "of low-light, noise-25, inpainting-25, sr4-mean (default: all)"},
+        ),
+        Benchmark(
             "tuning",
             "settings of the methods compared with, on training photos",
             crop=128,
