@@ -41,7 +41,6 @@ from gdp_desktop.restoration.priors import (
     evaluation_seconds,
     load_prior,
     seconds_of,
-    usual_batch,
 )
 from gdp_desktop.restoration.restore import prepare
 
@@ -153,7 +152,7 @@ class Measurements:
 
     def _timed(self) -> list[float]:
         """Seconds of one evaluation, several times."""
-        return evaluation_seconds(self._loaded.prior, usual_batch(self._loaded.device))
+        return evaluation_seconds(self._loaded.prior, self._loaded.device)
 
     def _beside_the_network(
         self, pixels: int, work: Callable[[], Restored]
@@ -238,7 +237,7 @@ def adm_evaluation(device: str) -> Figures:
         256, (256, 256, 512, 512, 1024, 1024), (False, False, False, True, True, True), 2
     )
     prior = EpsPrior(ADM(config), 256, "learned").on(device)
-    seconds = min(evaluation_seconds(prior, usual_batch(device)))
+    seconds = min(evaluation_seconds(prior, device))
     return _of_evaluation(seconds, 256, flops(prior, 256))
 
 

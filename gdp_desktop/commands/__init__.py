@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def settle_environment() -> None:
     """What must be settled before torch is imported and anything is printed."""
     keep_freed_memory()
-    # Threads that wait for each other look again for some microseconds before they sleep.  To sleep at
-    # once costs a tenth of the time on an idle machine, to look for longer half of it on a busy one.
+    # Threads that wait for each other look again for some microseconds before they sleep.  To sleep
+    # at once costs a tenth of the time on an idle machine, to look for longer a half on a busy one.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     # A file name or a "×" that the terminal cannot show is no reason to fail.
     if isinstance(sys.stdout, io.TextIOWrapper):

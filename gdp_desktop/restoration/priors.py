@@ -110,11 +110,13 @@ def usual_batch(device: str) -> int:
     return windows_at_once() if device == "cpu" else CARD_BATCH
 
 
-def evaluation_seconds(prior: Prior, batch: int) -> list[float]:
-    """Seconds per window, in batches as a job runs them, of several times."""
-    side = prior.window
-    x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
-    return [s / batch for s in seconds_of(lambda: prior(x_t, len(prior.schedule) // 10))]
+def evaluation_seconds(prior: Prior, device: str) -> list[float]:
+    """Seconds per window on the device the prior is on, in batches as a job runs them, of several
+    times."""
+    batch, side, i = usual_batch(device), prior.window, len(prior.schedule) // 10
+    x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
+    # A graphics card is done when a value of its answer is known.
+    return [s / batch for s in seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item())]
 
 
 def seconds_of(work: Callable[[], object]) -> list[float]:
@@ -134,7 +136,7 @@ def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
     Raises CheckpointError like load_prior.
     """
     loaded = load_prior(name_or_path, device)
-    seconds = min(evaluation_seconds(loaded.prior, usual_batch(loaded.device)))
+    seconds = min(evaluation_seconds(loaded.prior, loaded.device))
     speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
     remember_speed(open_weights(find_prior(name_or_path)).file, speed)
     _load.cache_clear()
