@@ -17,6 +17,7 @@ QUICK = {
     "restoration": ["--count", "1", "--tasks", "noise-25,sr4-mean", "--steps", "1,2"],
     "published": ["--sizes", "32x32", "--methods", "default", "--tasks",
                   "sr4-mean,inpainting-25,low-light"],
+    "shortcuts": ["--count", "1", "--tasks", "noise-25"],
     "tuning": ["--count", "1"],
 }
 # What something costs is never the same again, and is tested by itself.
