@@ -1,11 +1,12 @@
-"""Windows that do not wait for each other, at the same time: the cores of a processor are used up
-by one window each sooner than by one window after the other on all of them."""
+"""Windows and strips that do not wait for each other, at the same time: the cores of a processor
+are used up by one each sooner than by one after the other on all of them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 import torch
@@ -29,6 +30,19 @@ def each_at_once(work: Callable[[Part], Answer], parts: Sequence[Part]) -> list[
     if workers <= 1:
         return [work(part) for part in parts]
     return list(_kept.of(workers, cores).map(work, parts))
+
+
+def side_by_side(
+    work: Callable[..., Answer], parts: Iterable[Sequence[object]], device: torch.device
+) -> Iterator[Answer]:
+    """``work(*part)`` of every part in their order, on a processor a few at the same time: many
+    small operations one after the other keep one core busy each, but not several."""
+    few = windows_at_once() if device.type == "cpu" else 1
+    # Every thread has to be told that no gradient is wanted.
+    quietly = torch.no_grad()(lambda part: work(*part))
+    waiting = iter(parts)
+    while group := list(islice(waiting, few)):
+        yield from each_at_once(quietly, group)
 
 
 def sharing_cores(workers: int) -> ThreadPoolExecutor:

@@ -48,13 +48,20 @@ def in_strips(height: int, at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         yield Rows(top, min(height, top + at_once))
 
 
+def in_padded_strips(height: int) -> Iterator[tuple[Rows, Rows]]:
+    """Strips, and each with the MARGIN around it that whatever is local may look at."""
+    for inner in in_strips(height):
+        yield inner, inner.padded(MARGIN, height)
+
+
 def in_thin_strips(
-    strips: Iterable[tuple[int, torch.Tensor]],
-) -> Iterator[tuple[int, torch.Tensor]]:
-    """(top, rows) strips cut into thinner ones, for work that takes many times their memory."""
-    for top, piece in strips:
-        for rows in in_strips(piece.shape[-2], THIN_ROWS):
-            yield top + rows.top, piece[..., rows.top : rows.bottom, :]
+    top: int, strip: torch.Tensor
+) -> Iterator[tuple[Rows, Rows, torch.Tensor]]:
+    """A strip whose first row is ``top`` cut into thinner ones, for work that takes many times
+    their memory; like ``with_margins``, without any."""
+    for rows in in_strips(strip.shape[-2], THIN_ROWS):
+        there = Rows(top + rows.top, top + rows.bottom)
+        yield there, there, strip[..., rows.top : rows.bottom, :]
 
 
 def with_margins(

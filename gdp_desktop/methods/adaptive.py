@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
+from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.prior import UNetPrior
@@ -16,10 +17,10 @@ from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
-    MARGIN,
     ROWS_AT_ONCE,
     NoiseField,
     Rows,
+    in_padded_strips,
     in_strips,
     in_thin_strips,
     with_margins,
@@ -200,30 +201,37 @@ class CoarseToFine:
                 measurements, quality, solver_steps=self.problem.solver_steps, learn=learn
             )
 
+        def step(i: int, inner: Rows, outer: Rows, answer: torch.Tensor) -> Estimate:
+            """Guides the prior's answer for the outer rows; x_{t-1} of the inner ones takes the
+            place of their x_t."""
+            guided = guidance(outer)(answer, prior.x0_std(i))
+            x0 = guided[..., inner.inside(outer), :]
+            state = inner.of(x_t, height)
+            zeta = self.problem.zeta if i > 0 else 0.0
+            fresh = NoiseField(seed, level.number, i)
+            noise = fresh.rows(inner, state) if zeta > 0 else None
+            state.copy_(ddim_step(schedule, state, x0, i, zeta, noise))
+            return Estimate(x0, level.number, top=inner.top)
+
         last = len(schedule) - 1
         x_t = self._start(level, coarse)
         self._add_noise(x_t, own, schedule, NoiseField(seed, level.number, last + 1))
         for i in range(last, -1, -1):
-            fresh = NoiseField(seed, level.number, i)
             strips = ((strip.top, strip.x0) for strip in prior.strips(x_t, i))
-            answers = in_thin_strips(strips) if reach == 0 else strips
-            for inner, outer, answer in with_margins(answers, height, reach):
-                guided = guidance(outer)(answer, prior.x0_std(i))
-                x0 = guided[..., inner.inside(outer), :]
-                state = inner.of(x_t, height)
-                zeta = self.problem.zeta if i > 0 else 0.0
-                noise = fresh.rows(inner, state) if zeta > 0 else None
-                state.copy_(ddim_step(schedule, state, x0, i, zeta, noise))
-                yield Estimate(x0, level.number, top=inner.top)
+            if reach == 0:
+                for strip in strips:
+                    yield from side_by_side(partial(step, i), in_thin_strips(*strip), x_t.device)
+            else:
+                for rows in with_margins(strips, height, reach):
+                    yield step(i, *rows)
         return x_t
 
     def _start(self, level: Level, coarse: torch.Tensor | None) -> torch.Tensor:
         """The trivial restoration, with everything the coarser level knows better replaced."""
         size, degradation = level.size, level.degradation
         whole = None if degradation.local else degradation.initial(level.y)
-        start = level.y.new_empty(1, 3, *size.shape)
-        for inner in in_strips(size.height):
-            rows = inner.padded(MARGIN, size.height)
+
+        def begun(inner: Rows, rows: Rows) -> torch.Tensor:
             if whole is None:
                 part = degradation.rows(rows, size.height)
                 piece = part.initial(rows.of(level.y, size.height))
@@ -232,7 +240,12 @@ class CoarseToFine:
             if coarse is not None:
                 known = rows.of(coarse, size.height)
                 piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
-            inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
+            return piece[..., inner.inside(rows), :]
+
+        start, top = level.y.new_empty(1, 3, *size.shape), 0
+        for piece in side_by_side(begun, in_padded_strips(size.height), start.device):
+            start[..., top : top + piece.shape[-2], :] = piece
+            top += piece.shape[-2]
         return start
 
     def _own_noise(self, level: Level) -> torch.Tensor | None:
@@ -260,13 +273,17 @@ def noise_gain(level: Level) -> torch.Tensor:
     height = y.shape[-2]
     if not degradation.local or height <= ROWS_AT_ONCE:
         return degradation.noise_gain(y)
-    gain = y.new_empty(1, 1, *y.shape[-2:])
-    for inner in in_strips(height):
-        rows = inner.padded(MARGIN, height)
+
+    def of(inner: Rows, rows: Rows) -> torch.Tensor:
         part = degradation.rows(rows, height).noise_gain(rows.of(y, height))
-        if part.shape[-2] == 1:
+        return part if part.shape[-2] == 1 else part[..., inner.inside(rows), :]
+
+    gain, top = y.new_empty(1, 1, *y.shape[-2:]), 0
+    for part in side_by_side(of, in_padded_strips(height), y.device):
+        if part.numel() == 1 < y.shape[-1]:  # the same everywhere
             return part
-        inner.of(gain, height).copy_(part[..., inner.inside(rows), :])
+        gain[..., top : top + part.shape[-2], :] = part
+        top += part.shape[-2]
     return gain
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
@@ -84,7 +85,7 @@ def rows_at_once(degradation: Degradation, window: int) -> int | None:
     reach = degradation.reach
     if reach is None or degradation.learns_at_every_level:
         return None
-    return window + 2 * reach if reach else THIN_ROWS
+    return window + 2 * reach if reach else THIN_ROWS * windows_at_once()
 
 
 def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:

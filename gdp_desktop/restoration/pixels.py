@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 
+from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, Rows, in_strips
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
@@ -65,16 +66,17 @@ def is_finite(x0: torch.Tensor) -> bool:
 
 def consistency(problem: Problem, x0: torch.Tensor) -> float:
     """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
-    height, total = x0.shape[-2], 0.0
-    reach = problem.degradation.reach
-    with torch.no_grad():
-        for inner in in_strips(height, height if reach is None else ROWS_AT_ONCE):
-            outer = inner.padded(reach or 0, height)
-            part = problem.degradation
-            if outer != Rows(0, height):
-                part = part.rows(outer, height)
-            predicted = part(outer.of(x0, height))
-            there = Rows(inner.top - outer.top, inner.bottom - outer.top)
-            difference = there.of(predicted, outer.bottom - outer.top) - inner.of(problem.y, height)
-            total += float(difference.square().sum(dtype=torch.float64))
-    return total * 127.5**2 / problem.y.numel()
+    height, reach = x0.shape[-2], problem.degradation.reach
+
+    def squares(inner: Rows) -> float:
+        outer = inner.padded(reach or 0, height)
+        part = problem.degradation
+        if outer != Rows(0, height):
+            part = part.rows(outer, height)
+        predicted = part(outer.of(x0, height))
+        there = Rows(inner.top - outer.top, inner.bottom - outer.top)
+        difference = there.of(predicted, outer.bottom - outer.top) - inner.of(problem.y, height)
+        return float(difference.square().sum(dtype=torch.float64))
+
+    strips = ((rows,) for rows in in_strips(height, height if reach is None else ROWS_AT_ONCE))
+    return sum(side_by_side(squares, strips, x0.device)) * 127.5**2 / problem.y.numel()

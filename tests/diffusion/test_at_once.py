@@ -12,10 +12,13 @@ from gdp_desktop.diffusion.at_once import (
     MOST_AT_ONCE,
     each_at_once,
     sharing_cores,
+    side_by_side,
     windows_at_once,
 )
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(params=[1, 2, 4])
@@ -90,3 +93,28 @@ def test_jobs_at_work_together_do_not_share_their_threads() -> None:
         thread.join()
     torch.set_num_threads(before)
     assert not meeting.broken
+
+
+def test_side_by_side_keeps_the_order_and_makes_no_gradients(cores: int) -> None:
+    variable = torch.ones(3, requires_grad=True)
+
+    def work(a: int, b: float) -> torch.Tensor:
+        return (a * variable).sum() + b
+
+    found = list(side_by_side(work, [(k, 0.5) for k in range(7)], CPU))
+    assert [float(x) for x in found] == [3 * k + 0.5 for k in range(7)]
+    assert not any(x.requires_grad for x in found)
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_side_by_side_takes_no_more_parts_than_it_works_on(cores: int, device: str) -> None:
+    taken: list[int] = []
+
+    def parts() -> Iterator[tuple[int]]:
+        for k in range(6):
+            taken.append(k)
+            yield (k,)
+
+    assert next(side_by_side(lambda k: k, parts(), torch.device(device))) == 0
+    # A card is given one after the other.
+    assert len(taken) == (windows_at_once() if device == "cpu" else 1)

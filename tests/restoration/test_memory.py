@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
@@ -54,7 +55,7 @@ def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> i
 
 
 def test_rows_at_once_follow_the_reach() -> None:
-    assert rows_at_once(Noise(0.1), WINDOW) == THIN_ROWS
+    assert rows_at_once(Noise(0.1), WINDOW) == THIN_ROWS * windows_at_once()
     blur = Blur(gaussian_kernel(2.0))
     assert rows_at_once(blur, WINDOW) == WINDOW + 2 * blur.reach
     assert rows_at_once(BlindBlur(21), WINDOW) is None
