@@ -145,7 +145,7 @@ class Measurements:
     def speed(self) -> Speed:
         if self._speed is None:
             self._speed = Speed(
-                min(self._timed()), self._loaded.prior.window, self._loaded.device,
+                statistics.median(self._timed()), self._loaded.prior.window, self._loaded.device,
                 self._loaded.precision,
             )
         return self._speed
@@ -166,7 +166,7 @@ class Measurements:
 
     def evaluation(self) -> Figures:
         side = self._loaded.prior.window
-        return _of_evaluation(self.speed.seconds, side, flops(self._loaded.prior, side))
+        return _of_evaluation(min(self._timed()), side, flops(self._loaded.prior, side))
 
     def photo(self, megapixels: float, steps: int | None = None) -> Figures:
         """One job in a process of its own, and what was expected of it."""
