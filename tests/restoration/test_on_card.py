@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,25 +13,22 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.prior import UNetPrior
-from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Preview, Recipe
 from gdp_desktop.restoration.memory import Load, fits_on_card
 from gdp_desktop.restoration.priors import LoadedPrior
+from tests.methods.test_laws import network_prior
 from tests.pretended_card import CARD, pretended_card
 
 ROOM = 1 << 34
 
 
 def prior() -> UNetPrior:
-    torch.manual_seed(0)
-    network = UNet(UNetConfig(widths=(8, 8), blocks=(1, 1), embedding=16))
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.02 * torch.randn_like(parameter))
-    return UNetPrior(network.eval().requires_grad_(False), window=48, halo=4)
+    """One of its own, as it moves to the card."""
+    known = network_prior()
+    return replace(known, network=deepcopy(known.network), window=48)
 
 
 @pytest.fixture
