@@ -12,6 +12,7 @@ from torch import nn
 from gdp_desktop.diffusion.at_once import each_at_once
 from gdp_desktop.diffusion.layers import EpsNetwork
 from gdp_desktop.diffusion.precision import bfloat16_pays, half_precision, in_channels_last
+from gdp_desktop.diffusion.row_wise import Waiting, Walk
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet
 
@@ -113,25 +114,54 @@ class UNetPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        x0 = torch.cat(in_batches(lambda part: self._clean(part, i), x_t, self.device))
-        fixed = float(self.schedule.posterior_log_variance_clipped[i])
-        log_variance = x_t.new_full((1, 1, 1, 1), fixed)
-        return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance)
+        x0 = self.walk(i, len(x_t))(x_t, True)
+        return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), self.log_variance(i, x_t))
+
+    def log_variance(self, i: int, like: torch.Tensor) -> torch.Tensor:
+        """Of p(x_{t-1} | x_t), (1, 1, 1, 1)."""
+        return like.new_full((1, 1, 1, 1), float(self.schedule.posterior_log_variance_clipped[i]))
 
     def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
-        return pulled_back(lambda part: self._clean(part, i), x_t, slope)
+        return pulled_back(lambda part: self._walk(i, len(part))(part, True), x_t, slope)
 
-    def _clean(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
-        return self.schedule.x0_from_v(x_t, self._velocity(x_t, i), i).clamp(-1, 1)
+    @torch.no_grad()
+    def walk(self, i: int, photos: int) -> Walk:
+        """From x_t to x̃0, the rows of so many photos or parts of one a few at a time; as many rows
+        at once as there are is what ``__call__`` does.
 
-    def _velocity(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
-        log_sigma = torch.full(
-            (len(x_t),), float(self.schedule.sigmas[i].log()), device=self.device
-        )
-        x_in = x_t.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-            v = self.network(x_in, log_sigma)
-        return v.float().to(x_t.device).contiguous()
+        On a CPU every one of them is evaluated for itself, as convolution kernels chosen by batch
+        size round differently: so the batch size cannot be seen in the result.
+        """
+        if self.device.type != "cpu":
+            return torch.no_grad()(self._walk(i, photos))
+        walks = [self._walk(i, 1) for _ in range(photos)]
+
+        def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
+            # Every thread has to be told that no gradient is wanted.
+            one = torch.no_grad()(lambda part: part[0](part[1], is_last))
+            return torch.cat(each_at_once(one, list(zip(walks, x_t.split(1), strict=True))))
+
+        return further
+
+    def _walk(self, i: int, photos: int) -> Walk:
+        log_sigma = torch.full((photos,), float(self.schedule.sigmas[i].log()), device=self.device)
+        with self._precisely():
+            walk = self.network.walk(log_sigma)
+        waiting = Waiting()
+
+        def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
+            waiting.put(x_t)
+            x_in = x_t.to(self.device).contiguous(memory_format=torch.channels_last)
+            with self._precisely():
+                v = walk(x_in, is_last)
+            v = v.float().to(x_t.device).contiguous()
+            return self.schedule.x0_from_v(waiting.take(v.shape[-2]), v, i).clamp(-1, 1)
+
+        return further
+
+    def _precisely(self) -> torch.autocast:
+        """In the number format of this prior."""
+        return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
 
     def x0_std(self, i: int) -> float:
         sigma = float(self.schedule.sigmas[i])

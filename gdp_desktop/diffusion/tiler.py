@@ -51,17 +51,26 @@ class Tiler:
             for x in self.starts(size.width)
         ]
 
+    def largest(self, size: Size) -> Size:
+        """No window over a photo of this size is larger."""
+        return Size(min(self.window, size.width), min(self.window, size.height))
+
+    def as_windows(self) -> Tiler:
+        """For what has to be done window by window: windows that see across their edges."""
+        return self
+
     def weights(
         self, window: Rect, size: Size, device: torch.device | None = None
     ) -> torch.Tensor:
         """Blending weights (h, w) of a window, zero in its inner halo, before normalisation."""
-        vertical = self._profile(window.y, window.height, size.height, device)
-        horizontal = self._profile(window.x, window.width, size.width, device)
+        vertical = self.profile(window.y, window.height, size.height, device)
+        horizontal = self.profile(window.x, window.width, size.width, device)
         return vertical[:, None] * horizontal[None, :]
 
-    def _profile(
+    def profile(
         self, start: int, length: int, total: int, device: torch.device | None
     ) -> torch.Tensor:
+        """Blending weights (length,) along a window's width or height; ``total`` is the photo's."""
         position = torch.arange(length, dtype=torch.float32, device=device) + 0.5
         profile = torch.ones_like(position)
         if start > 0:

@@ -9,11 +9,15 @@ pieces agree with the whole.  (GroupNorm does not have this property; with it th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from gdp_desktop.diffusion.row_wise import Convolved, Doubled, Halved, Waiting, Walk, in_turn
 
 
 @dataclass(frozen=True)
@@ -98,20 +102,25 @@ class ResBlock(nn.Module):
         for parameter in self.conv2.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
-        h = self.conv1(silu(self.norm(x, self.in_scale, self.in_shift)))
+    def walk(self, emb: torch.Tensor) -> Walk:
+        """The block at the noise level of ``emb`` (N, E), its rows a few at a time."""
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
-        h = self.conv2(silu(self.norm(h, 1 + scale, shift)))
-        return h.add_(x)
+        first, second, waiting = Convolved(self.conv1), Convolved(self.conv2), Waiting()
+
+        def further(x: torch.Tensor, is_last: bool) -> torch.Tensor:
+            waiting.put(x)
+            h = first(silu(self.norm(x, self.in_scale, self.in_shift)), is_last)
+            h = second(silu(self.norm(h, 1 + scale, shift)), is_last)
+            return h.add_(waiting.take(h.shape[-2]))
+
+        return further
 
 
 class Stage(nn.ModuleList):
     """The residual blocks of one resolution."""
 
-    def forward(self, h: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
-        for block in self:
-            h = block(h, emb)
-        return h
+    def walk(self, emb: torch.Tensor) -> Walk:
+        return in_turn([block.walk(emb) for block in each(ResBlock, self)])
 
 
 class UNet(nn.Module):
@@ -148,35 +157,61 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(widths[0], folded, 3, padding=1)
 
     def forward(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-        emb = self._embedded(log_sigma)
-        skips = self._encoded(x_t, emb)
-        h = self.middle(skips.pop(), emb)
-        for level in reversed(range(len(self.decoder))):
-            if level < len(self.up):
-                h = F.pixel_shuffle(self.up[level](h), 2) + skips.pop()
-            h = self.decoder[level](h, emb)
-        return F.pixel_shuffle(self.conv_out(silu(self.norm_out(h))), self.config.unshuffle)
+        return self.walk(log_sigma)(x_t, True)
+
+    def walk(self, log_sigma: torch.Tensor) -> Walk:
+        """x_t to v, rows a few at a time; h is a multiple of ``config.stride``."""
+        emb, fold = self._embedded(log_sigma), self.config.unshuffle
+        encode, middle = self._encoder(emb), self.middle.walk(emb)
+        up = [Doubled(conv) for conv in each(nn.Conv2d, self.up)]
+        skips = [Waiting() for _ in self.up]
+        decoder = [stage.walk(emb) for stage in each(Stage, self.decoder)]
+        conv_out = Convolved(self.conv_out)
+
+        def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
+            *finer, h = encode(x_t, is_last)
+            for skip, found in zip(skips, finer, strict=True):
+                skip.put(found)
+            h = decoder[-1](middle(h, is_last), is_last)
+            for level in reversed(range(len(up))):
+                h = up[level](h)
+                h = decoder[level](h + skips[level].take(h.shape[-2]), is_last)
+            return F.pixel_shuffle(conv_out(silu(self.norm_out(h)), is_last), fold)
+
+        return further
 
     def features(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> list[torch.Tensor]:
         """What the encoder sees in x_t, finest first: one (N, widths[k], H', W') per resolution,
         where H' = H / (unshuffle·2^k).  The coarsest has passed the middle block."""
         emb = self._embedded(log_sigma)
-        encoded = self._encoded(x_t, emb)
-        return [*encoded[:-1], self.middle(encoded[-1], emb)]
+        *finer, coarsest = self._encoder(emb)(x_t, True)
+        return [*finer, self.middle.walk(emb)(coarsest, True)]
 
     def _embedded(self, log_sigma: torch.Tensor) -> torch.Tensor:
         return F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
 
-    def _encoded(self, x_t: torch.Tensor, emb: torch.Tensor) -> list[torch.Tensor]:
-        """The output of the encoder at every resolution, finest first."""
-        h = self.conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle))
-        found = []
-        for level, stage in enumerate(self.encoder):
-            h = stage(h, emb)
-            found.append(h)
-            if level < len(self.down):
-                h = self.down[level](h)
-        return found
+    def _encoder(self, emb: torch.Tensor) -> Callable[[torch.Tensor, bool], list[torch.Tensor]]:
+        """What of the encoder's output is known, at every resolution, finest first."""
+        conv_in = Convolved(self.conv_in)
+        down = [Halved(conv) for conv in each(nn.Conv2d, self.down)]
+        stages = [stage.walk(emb) for stage in each(Stage, self.encoder)]
+
+        def further(x_t: torch.Tensor, is_last: bool) -> list[torch.Tensor]:
+            h = conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle), is_last)
+            found = [stages[0](h, is_last)]
+            for halved, stage in zip(down, stages[1:], strict=True):
+                found.append(stage(halved(found[-1]), is_last))
+            return found
+
+        return further
+
+
+Kind = TypeVar("Kind", bound=nn.Module)
+
+
+def each(kind: type[Kind], modules: nn.ModuleList) -> list[Kind]:
+    """The modules of a list, which are all of one kind."""
+    return [module for module in modules if isinstance(module, kind)]
 
 
 def noise_features(log_sigma: torch.Tensor, dim: int) -> torch.Tensor:

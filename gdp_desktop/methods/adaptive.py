@@ -12,6 +12,7 @@ import torch
 from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
+from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
@@ -25,7 +26,7 @@ from gdp_desktop.diffusion.strips import (
     in_thin_strips,
     with_margins,
 )
-from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
+from gdp_desktop.diffusion.tiler import Tiler, WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.task import Problem
@@ -157,7 +158,7 @@ class CoarseToFine:
         halo = self.prior.halo
         if start_sigma <= NEAR_SIGMA and isinstance(self.prior, UNetPrior):
             halo = halo // 2 // self.prior.stride * self.prior.stride
-        return Tiler(self.prior.window, halo, stride=self.prior.stride)
+        return tiling_of(self.prior, halo)
 
     def schedule_for(self, level: Level, start_sigma: float) -> Schedule:
         schedule, n = self.prior.schedule, level.steps
@@ -177,7 +178,7 @@ class CoarseToFine:
     ) -> Generator[Estimate, None, torch.Tensor]:
         """Walks the level's schedule down in place, from x_T to x0, which it returns."""
         schedule, height = self.schedule_for(level, start_sigma), level.size.height
-        prior = TiledPrior(
+        prior = for_any_size(
             self.prior.respaced(schedule), self.tiler_for(start_sigma), self.window_batch,
             window_done,
         )

@@ -11,6 +11,7 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.tiler import WindowDone
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Param
@@ -35,9 +36,8 @@ class DDNM(ReverseProcess):
     def choose_schedule(self) -> Schedule:
         return self.given.prior.schedule.strided(self.given.steps)
 
-    @property
-    def total_windows(self) -> int:
-        return self.repeats * super().total_windows
+    def windows_at(self, i: int) -> list[Rect]:
+        return self.repeats * super().windows_at(i)
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
         prior = self.tiled_prior(window_done)

@@ -12,7 +12,7 @@ from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.tiler import WindowDone
-from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.adaptive import Level, levels_of
 from gdp_desktop.methods.guided import START, Guided
 from gdp_desktop.methods.method import Assignment, Estimate, Method
@@ -50,11 +50,8 @@ class Pyramid(Guided):
             return self.levels[0]
         return self.levels[1 + (i - full) * coarse // (len(self.schedule) - full)]
 
-    @property
-    def total_windows(self) -> int:
-        return sum(
-            len(self.tiler.windows(self.level_at(i).size)) for i in range(len(self.schedule))
-        )
+    def windows_at(self, i: int) -> list[Rect]:
+        return self.tiler.windows(self.level_at(i).size)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         level = self.level_at(len(self.schedule) - 1)

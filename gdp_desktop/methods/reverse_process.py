@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import torch
 
+from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
-from gdp_desktop.diffusion.tiler import TiledPrior, Tiler, WindowDone
+from gdp_desktop.diffusion.tiler import TiledPrior, WindowDone
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.methods.method import Assignment, Estimate
 
 
@@ -24,7 +26,7 @@ class ReverseProcess(ABC):
         self.given = given
         self.y, self.degradation = given.problem.y, given.problem.degradation
         self.sigma_y = given.problem.sigma_y[0]
-        self.tiler = Tiler(given.prior.window, given.prior.halo, stride=given.prior.stride)
+        self.tiler = tiling_of(given.prior)
         self.schedule = self.choose_schedule()
 
     def choose_schedule(self) -> Schedule:
@@ -42,17 +44,21 @@ class ReverseProcess(ABC):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The clean estimate at step index i of the schedule, and x_{t-1}."""
 
+    def windows_at(self, i: int) -> list[Rect]:
+        """What of the photo the prior is asked about at step i."""
+        return self.tiler.windows(self.given.size)
+
     @property
     def total_windows(self) -> int:
-        return len(self.schedule) * len(self.tiler.windows(self.given.size))
+        return sum(len(self.windows_at(i)) for i in range(len(self.schedule)))
 
     @property
     def total_pixels(self) -> int:
-        side, size = self.tiler.window, self.given.size
-        return self.total_windows * min(side, size.width) * min(side, size.height)
+        steps = range(len(self.schedule))
+        return sum(window.size.pixels for i in steps for window in self.windows_at(i))
 
     def tiled_prior(self, window_done: WindowDone) -> TiledPrior:
-        return TiledPrior(
+        return for_any_size(
             self.given.prior.respaced(self.schedule), self.tiler, self.given.window_batch,
             window_done,
         )

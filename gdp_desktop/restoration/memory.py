@@ -10,6 +10,8 @@ import torch
 
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.lanes import Lanes, tiling_of
+from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
@@ -36,6 +38,8 @@ STRIP_PIXEL = 45
 # What a network holds at once, in pictures as wide as its first layer: on the way there, and with
 # all that the way back needs.
 PICTURES, PICTURES_BACK = 8, 42
+# What it keeps of the rows above, likewise: so many rows of every lane.
+ROWS_KEPT = 140
 # Of a graphics card's free memory, as its convolutions take room of their own.
 CARD_SHARE = 0.5
 
@@ -43,13 +47,12 @@ CARD_SHARE = 0.5
 @dataclass(frozen=True)
 class Load:
     """What a job holds beside the program and the prior, in bytes: for what it was given, for
-    posing the problem, and for solving it; and what the network holds."""
+    posing the problem, and for solving it; and whether the network is walked through backwards."""
 
     given: int
     posing: int
     solving: int = 0
-    # What the network holds at once, in pictures as wide as its first layer.
-    pictures: int = PICTURES
+    goes_back: bool = False
 
     @property
     def bytes(self) -> int:
@@ -63,8 +66,9 @@ def load_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) -> Lo
     return Load(COPIES_OF_PHOTO * photo_bytes, per_pixel * y.pixels)
 
 
-def load_of(before: Load, problem: Problem, x: Size, method: Method, window: int) -> Load:
+def load_of(before: Load, problem: Problem, x: Size, method: Method, prior: Prior) -> Load:
     """The same once the problem is posed, for an x of this size."""
+    seen = tiling_of(prior).largest(x).height
     degradation = problem.degradation
     kept = (problem.y, *degradation.buffers(), *degradation.parameters())
     held = sum({t.data_ptr(): t.numel() * t.element_size() for t in kept}.values())
@@ -72,20 +76,20 @@ def load_of(before: Load, problem: Problem, x: Size, method: Method, window: int
     solving = STATE_PIXEL * x.pixels + held * 4 // 3
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
     solving += 0 if degradation.local else WHOLE_START_PIXEL * x.pixels
-    solving += STRIP_PIXEL * x.width * min(window, x.height)
-    rows = rows_at_once(degradation, window) if method.in_strips else None
+    solving += STRIP_PIXEL * x.width * seen
+    rows = rows_at_once(degradation, seen) if method.in_strips else None
     guided = x.width * (x.height if rows is None else min(rows, x.height))
     solving += degradation.guidance_bytes * guided
-    pictures = PICTURES_BACK if method.goes_back else PICTURES
-    return Load(before.given, before.posing, solving, pictures)
+    return Load(before.given, before.posing, solving, method.goes_back)
 
 
-def rows_at_once(degradation: Degradation, window: int) -> int | None:
-    """How many rows a method that works in strips guides together; None for all there are."""
+def rows_at_once(degradation: Degradation, seen: int) -> int | None:
+    """How many rows a method that works in strips guides together, where the prior sees so many at
+    once; None for all there are."""
     reach = degradation.reach
     if reach is None or degradation.learns_at_every_level:
         return None
-    return window + 2 * reach if reach else THIN_ROWS * windows_at_once()
+    return seen + 2 * reach if reach else THIN_ROWS * windows_at_once()
 
 
 def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
@@ -96,9 +100,14 @@ def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) ->
 
 def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the network holds at once for so many windows, wherever it runs."""
-    # Of a small photo there are not so many; those there are overlap.
-    pixels = min(loaded.prior.window**2 * window_batch, 1.5 * x.pixels)
-    return round(load.pictures * loaded.picture_bytes * pixels)
+    lanes = tiling_of(loaded.prior)
+    tiler = lanes.as_windows() if load.goes_back else lanes
+    across = tiler.starts(x.width)
+    pixels = tiler.largest(x).pixels * min(window_batch, len(across))
+    held = (PICTURES_BACK if load.goes_back else PICTURES) * pixels
+    if isinstance(tiler, Lanes):
+        held += ROWS_KEPT * tiler.lane(x.width) * len(across)
+    return round(loaded.picture_bytes * held)
 
 
 def fitting_batch(

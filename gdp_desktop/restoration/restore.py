@@ -175,7 +175,7 @@ def prepare(
     problem, size = pose(task, values, scene, loaded.prior)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
-    load = load_of(before, problem, size, method, loaded.prior.window)
+    load = load_of(before, problem, size, method, loaded.prior)
     wanted = window_batch or usual_batch(loaded.device)
     batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
     if on_card := fits_on_card(load, size, loaded, batch):

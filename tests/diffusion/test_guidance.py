@@ -213,7 +213,7 @@ def test_the_gradient_never_goes_through_the_prior(sampler) -> None:
 def test_the_network_runs_without_gradients() -> None:
     network = UNet(UNetConfig((8,), (1,), 8, 1))
     seen: list[bool] = []
-    network.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    network.conv_in.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
     prior = UNetPrior(network, schedule=Schedule.linear().quadratic(2))
     guidance = Guidance([Measurement(torch.zeros(1, 3, 8, 8), Degradation(), 0.1)])
     steps = list(ddim(prior, guidance, torch.randn(1, 3, 8, 8), torch.Generator()))

@@ -13,6 +13,7 @@ from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
@@ -32,8 +33,9 @@ from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.denoise import Noise
 from gdp_desktop.tasks.task import Problem
 
-WINDOW = 512
+SEEN = 512
 ADAPTIVE = METHODS["adaptive"]
+PRIOR = UNetPrior(UNet(UNetConfig((8,), (0,), 8)))
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +53,14 @@ def problem(size: Size, degradation: Degradation) -> Problem:
 
 def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> int:
     before = Load(0, 0)
-    return load_of(before, problem(size, degradation), size, METHODS[method], WINDOW).solving
+    return load_of(before, problem(size, degradation), size, METHODS[method], PRIOR).solving
 
 
 def test_rows_at_once_follow_the_reach() -> None:
-    assert rows_at_once(Noise(0.1), WINDOW) == THIN_ROWS * windows_at_once()
+    assert rows_at_once(Noise(0.1), SEEN) == THIN_ROWS * windows_at_once()
     blur = Blur(gaussian_kernel(2.0))
-    assert rows_at_once(blur, WINDOW) == WINDOW + 2 * blur.reach
-    assert rows_at_once(BlindBlur(21), WINDOW) is None
+    assert rows_at_once(blur, SEEN) == SEEN + 2 * blur.reach
+    assert rows_at_once(BlindBlur(21), SEEN) is None
 
 
 @pytest.mark.parametrize("degradation", [Noise(0.1), Blur(gaussian_kernel(2.0))])
@@ -104,9 +106,9 @@ def test_the_greater_of_posing_and_solving_counts() -> None:
 
 def test_a_wider_network_and_a_way_back_take_more(loaded: LoadedPrior) -> None:
     size = Size(1000, 1000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
-    back = load_of(Load(0, 0), problem(size, Noise(0.1)), size, METHODS["dps"], WINDOW)
-    assert back.pictures > 4 * load.pictures
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    back = load_of(Load(0, 0), problem(size, Noise(0.1)), size, METHODS["dps"], PRIOR)
+    assert network_bytes(back, size, loaded, 1) > 4 * network_bytes(load, size, loaded, 1)
     wide = replace(loaded, picture_bytes=8 * loaded.picture_bytes)
     assert needed_bytes(load, size, wide, 1) > needed_bytes(load, size, loaded, 1)
     # Eight channels of folded 2×2 pixels, in float32.
@@ -114,23 +116,31 @@ def test_a_wider_network_and_a_way_back_take_more(loaded: LoadedPrior) -> None:
 
 
 def test_the_batch_gives_way_first(loaded: LoadedPrior) -> None:
-    size = Size(2000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
-    for fits in (1, 2, 4, 8):
+    size = Size(3000, 2000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    for fits in (1, 2, 4):
         limit = needed_bytes(load, size, loaded, fits)
-        assert fitting_batch(8, limit, load, size, loaded) == fits
+        assert fitting_batch(4, limit, load, size, loaded) == fits
     assert fitting_batch(8, None, load, size, loaded) == 8
     assert fitting_batch(8, 1, load, size, loaded) == 1
+
+
+def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrior) -> None:
+    size = Size(3000, 2000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    assert network_bytes(load, size, loaded, 4) == network_bytes(load, size, loaded, 8)
+    small = Size(300, 2000)
+    assert network_bytes(load, small, loaded, 1) == network_bytes(load, small, loaded, 2)
 
 
 def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
     loaded: LoadedPrior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    size = Size(2000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, WINDOW)
+    size = Size(3000, 2000)
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
     on_card = replace(loaded, device="cuda")
-    window = network_bytes(load, size, on_card, 1)
-    assert needed_bytes(load, size, on_card, 8) == needed_bytes(load, size, loaded, 1) - window
-    for free, fits in ((17 * window, 8), (15 * window, 4), (3 * window, 1), (0, 1)):
+    one, two, four = (network_bytes(load, size, on_card, batch) for batch in (1, 2, 4))
+    assert needed_bytes(load, size, on_card, 4) == needed_bytes(load, size, loaded, 1) - one
+    for free, fits in ((2.1 * four, 4), (1.9 * four, 2), (1.9 * two, 1), (0, 1)):
         monkeypatch.setattr(memory, "free_on_card", lambda free=free: free)
-        assert fitting_batch(8, None, load, size, on_card) == fits
+        assert fitting_batch(4, None, load, size, on_card) == fits

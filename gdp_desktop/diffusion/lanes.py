@@ -1,0 +1,163 @@
+"""Any size of photo through a prior that can be walked row by row: in a few lanes side by side,
+each from the top of the photo to its bottom, so that every core has one and no row is seen twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from gdp_desktop.diffusion.prior import Prior, UNetPrior
+from gdp_desktop.diffusion.row_wise import Waiting
+from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.diffusion.strips import ALIGNMENT, Rows
+from gdp_desktop.diffusion.tiler import Strip, TiledPrior, Tiler, WindowDone
+from gdp_desktop.image.geometry import Rect, Size
+
+# Photos wider than so many windows are cut into so many lanes.
+LANES = ((4, 4), (1, 2))
+FEWEST_ROWS = 64
+
+
+class Lanes(Tiler):
+    """Lanes over a photo, and how to blend them: windows over all of its height.
+
+    The part of a lane that is seen at once is about as large as three quarters of a window, as then
+    what the network holds stays nearest to the core.
+    """
+
+    def starts(self, length: int) -> list[int]:
+        """Where lanes begin along a photo's width."""
+        lane, hop = self.lane(length), self._hop(length, self.count(length))
+        return [min(k * hop, length - lane) for k in range(self.count(length))]
+
+    def lane(self, width: int) -> int:
+        """How wide a lane is."""
+        return self._lane(width, self.count(width))
+
+    def count(self, width: int) -> int:
+        wished = next((n for windows, n in LANES if width > windows * self.window), 1)
+        # Halos leave nothing to keep of lanes that are too narrow.
+        return wished if self._lane(width, wished) < width else 1
+
+    def windows(self, size: Size) -> list[Rect]:
+        lane = self.lane(size.width)
+        return [
+            Rect(left, rows.top, lane, rows.bottom - rows.top)
+            for rows in self.rows(size) for left in self.starts(size.width)
+        ]
+
+    def rows(self, size: Size) -> list[Rows]:
+        """The rows of a lane that are seen at once, from top to bottom."""
+        parts = -(-size.height // self._most_rows(size.width))
+        # Spread evenly, at places that fit the network.
+        units = size.height / self.stride
+        ends = [round(units * k / parts) * self.stride for k in range(parts + 1)]
+        return [Rows(top, bottom) for top, bottom in zip(ends, ends[1:], strict=False)]
+
+    def largest(self, size: Size) -> Size:
+        return Size(self.lane(size.width), min(self._most_rows(size.width), size.height))
+
+    def as_windows(self) -> Tiler:
+        return Tiler(self.window, self.halo, self.ramp, self.stride)
+
+    def _most_rows(self, width: int) -> int:
+        rows = self.window**2 * 3 // 4 // self.lane(width) // self.stride * self.stride
+        return max(FEWEST_ROWS, rows)
+
+    def _hop(self, width: int, count: int) -> int:
+        shared = 2 * self.halo + self.ramp
+        return -(-max(1, width - shared) // (count * self.stride)) * self.stride
+
+    def _lane(self, width: int, count: int) -> int:
+        if count == 1:
+            return width
+        shared = -(-(2 * self.halo + self.ramp) // self.stride) * self.stride
+        return self._hop(width, count) + shared
+
+
+class LanedPrior(TiledPrior):
+    """A prior for photos of any size that walks down its lanes, ``batch`` of them at the same time.
+
+    What it says of a pixel is, within a lane, what the network would say of the whole photo.
+    """
+
+    prior: UNetPrior
+    tiler: Lanes
+
+    def __init__(
+        self, prior: UNetPrior, lanes: Lanes, batch: int = 1,
+        window_done: WindowDone = lambda: None,
+    ) -> None:
+        super().__init__(prior, lanes, batch, window_done)
+
+    def strips(self, x_t: torch.Tensor, i: int) -> Iterator[Strip]:
+        photos, size = len(x_t), Size(x_t.shape[-1], x_t.shape[-2])
+        lane, starts = self.tiler.lane(size.width), self.tiler.starts(size.width)
+        groups = [starts[k : k + self.batch] for k in range(0, len(starts), self.batch)]
+        walks = [self.prior.walk(i, photos * len(group)) for group in groups]
+        shares = self._shares(size.width, x_t.device)
+        fixed = self.prior.log_variance(i, x_t)
+        known, top = Waiting(), 0
+        for rows in self.tiler.rows(size):
+            is_last = rows.bottom == size.height
+            seen = x_t[..., rows.top : rows.bottom, :]
+            parts: list[torch.Tensor] = []
+            for group, walk in zip(groups, walks, strict=True):
+                stacked = torch.cat([seen[..., left : left + lane] for left in group])
+                for part in walk(stacked, is_last).split(photos):
+                    parts.append(part)
+                    self.window_done()
+            known.put(self._blended(parts, starts, shares))
+            end = size.height if is_last else (top + known.count) // ALIGNMENT * ALIGNMENT
+            if end > top:
+                yield Strip(top, known.take(end - top), fixed)
+                top = end
+
+    def _blended(
+        self, parts: list[torch.Tensor], starts: list[int], shares: list[torch.Tensor]
+    ) -> torch.Tensor:
+        """Rows of every lane, (N, 3, h, lane) -> (N, 3, h, W)."""
+        if len(parts) == 1:
+            return parts[0]
+        lane = parts[0].shape[-1]
+        blend = parts[0].new_zeros(*parts[0].shape[:-1], starts[-1] + lane)
+        for part, left, share in zip(parts, starts, shares, strict=True):
+            blend[..., left : left + lane].addcmul_(part, share)
+        return blend
+
+    def _shares(self, width: int, device: torch.device) -> list[torch.Tensor]:
+        """What every lane counts for at each of its columns, (lane,)."""
+        lane, starts = self.tiler.lane(width), self.tiler.starts(width)
+        weights = [self.tiler.profile(left, lane, width, device) for left in starts]
+        total = torch.zeros(width, device=device)
+        for left, weight in zip(starts, weights, strict=True):
+            total[left : left + lane] += weight
+        return [
+            weight / total[left : left + lane]
+            for left, weight in zip(starts, weights, strict=True)
+        ]
+
+    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
+        windows = TiledPrior(self.prior, self.tiler.as_windows(), window_done=self.window_done)
+        return windows.pull_back(x_t, i, slope)
+
+    def respaced(self, schedule: Schedule) -> LanedPrior:
+        return LanedPrior(self.prior.respaced(schedule), self.tiler, self.batch, self.window_done)
+
+
+def tiling_of(prior: Prior, halo: int | None = None) -> Tiler:
+    """Lanes for a prior that can be walked row by row, windows for any other; with the prior's halo
+    if no other is given."""
+    kind = Lanes if isinstance(prior, UNetPrior) else Tiler
+    return kind(prior.window, prior.halo if halo is None else halo, stride=prior.stride)
+
+
+def for_any_size(
+    prior: Prior, tiler: Tiler, batch: int = 1, window_done: WindowDone = lambda: None
+) -> TiledPrior:
+    """The prior for photos of any size, lane by lane or window by window."""
+    if isinstance(tiler, Lanes) and isinstance(prior, UNetPrior):
+        return LanedPrior(prior, tiler, batch, window_done)
+    return TiledPrior(prior, tiler, batch, window_done)

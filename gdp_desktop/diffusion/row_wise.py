@@ -1,0 +1,112 @@
+"""A network over a picture whose rows come a few at a time.
+
+Every layer keeps the rows it will need beside those still to come, so nothing is computed twice,
+no pixel sees less than all of the network's receptive field, and the memory it takes depends on the
+width of a picture alone (Alwani et al. 2016 fuse layers in this way).  All rows at once is the
+usual evaluation.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+# (rows, is_last) -> rows: (N, C, h, W) in, from top to bottom, as many as there are; out come those
+# that are known by then, possibly none.  After the last ones in, the last ones are out.
+Walk = Callable[[torch.Tensor, bool], torch.Tensor]
+
+
+class Waiting:
+    """Rows (N, C, h, W) in the order they came, until they are taken."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[torch.Tensor] = deque()
+
+    @property
+    def count(self) -> int:
+        return sum(piece.shape[-2] for piece in self._pieces)
+
+    def put(self, rows: torch.Tensor) -> None:
+        self._pieces.append(rows)
+
+    def take(self, count: int) -> torch.Tensor:
+        """The first ``count`` rows, which must be there."""
+        taken: list[torch.Tensor] = []
+        while count > 0 or not taken:
+            piece = self._pieces.popleft()
+            here = min(count, piece.shape[-2])
+            taken.append(piece[..., :here, :])
+            count -= here
+            if here < piece.shape[-2]:
+                rest = piece[..., here:, :]
+                # A few rows do not hold the memory of a large piece.
+                few = 2 * rest.shape[-2] < piece.shape[-2]
+                self._pieces.appendleft(rest.clone() if few else rest)
+        return taken[0] if len(taken) == 1 else torch.cat(taken, dim=-2)
+
+
+class Convolved:
+    """A 3×3 convolution with a border of zeros: a row is known once the one below it is in."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        self._conv = conv
+        self._above: torch.Tensor | None = None
+
+    def __call__(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
+        conv = self._conv
+        if self._above is None and is_last:
+            return conv(rows)
+        border = rows.new_zeros(*rows.shape[:2], 1, rows.shape[-1]).contiguous(
+            memory_format=torch.channels_last
+        )
+        above = border if self._above is None else self._above
+        known = torch.cat([above, rows, border] if is_last else [above, rows], dim=-2)
+        self._above = known[..., -2:, :].clone()
+        if known.shape[-2] < 3:
+            return none_of(rows, conv.out_channels)
+        return F.conv2d(known, conv.weight, conv.bias, padding=(0, 1))
+
+
+class Halved:
+    """A 2×2 convolution of every second row and column: rows count by twos."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        self._conv, self._waiting = conv, Waiting()
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        self._waiting.put(rows)
+        whole = self._waiting.take(self._waiting.count // 2 * 2)
+        if whole.shape[-2] == 0:
+            return none_of(rows, self._conv.out_channels, rows.shape[-1] // 2)
+        return self._conv(whole)
+
+
+class Doubled:
+    """A 1×1 convolution to four times the channels, which become 2×2 pixels."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        self._conv = conv
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        if rows.shape[-2] == 0:
+            return none_of(rows, self._conv.out_channels // 4, 2 * rows.shape[-1])
+        return F.pixel_shuffle(self._conv(rows), 2)
+
+
+def in_turn(walks: Sequence[Walk]) -> Walk:
+    def further(rows: torch.Tensor, is_last: bool) -> torch.Tensor:
+        for walk in walks:
+            rows = walk(rows, is_last)
+        return rows
+
+    return further
+
+
+def none_of(rows: torch.Tensor, channels: int, width: int | None = None) -> torch.Tensor:
+    """No rows, of so many channels."""
+    width = rows.shape[-1] if width is None else width
+    return rows.new_empty(len(rows), channels, 0, width)
