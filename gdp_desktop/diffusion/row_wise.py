@@ -50,25 +50,44 @@ class Waiting:
 
 
 class Convolved:
-    """A 3×3 convolution with a border of zeros: a row is known once the one below it is in."""
+    """A 3×3 convolution with a border of zeros, of the rows or, ``activated``, of their SiLU: a row
+    is known once the one below it is in."""
 
-    def __init__(self, conv: nn.Conv2d) -> None:
-        self._conv = conv
+    def __init__(self, conv: nn.Conv2d, *, activated: bool = False) -> None:
+        self._conv, self._activated = conv, activated
         self._above: torch.Tensor | None = None
 
     def __call__(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
         conv = self._conv
         if self._above is None and is_last:
-            return conv(rows)
-        border = rows.new_zeros(*rows.shape[:2], 1, rows.shape[-1]).contiguous(
-            memory_format=torch.channels_last
-        )
-        above = border if self._above is None else self._above
-        known = torch.cat([above, rows, border] if is_last else [above, rows], dim=-2)
+            return conv(silu(rows) if self._activated else rows)
+        known = self._joined(rows, is_last)
         self._above = known[..., -2:, :].clone()
         if known.shape[-2] < 3:
             return none_of(rows, conv.out_channels)
         return F.conv2d(known, conv.weight, conv.bias, padding=(0, 1))
+
+    def _joined(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
+        """What is kept, these rows below it and, after the last ones, the border."""
+        photos, channels, height, width = rows.shape
+        first = 1 if self._above is None else self._above.shape[-2]
+        known = torch.empty(
+            (photos, channels, first + height + is_last, width), dtype=rows.dtype,
+            device=rows.device, memory_format=torch.channels_last,
+        )
+        known[..., :first, :] = 0 if self._above is None else self._above
+        inside = known[..., first : first + height, :]
+        if self._activated:
+            torch.ops.aten.silu.out(rows, out=inside)  # in one pass; F.silu cannot say where to
+        else:
+            inside.copy_(rows)
+        known[..., first + height :, :] = 0
+        return known
+
+
+def silu(h: torch.Tensor) -> torch.Tensor:
+    """h·sigmoid(h), in place where no gradient will ask for h."""
+    return F.silu(h, inplace=not torch.is_grad_enabled())
 
 
 class Halved:
@@ -86,15 +105,24 @@ class Halved:
 
 
 class Doubled:
-    """A 1×1 convolution to four times the channels, which become 2×2 pixels."""
+    """A 1×1 convolution to four times the channels, which become 2×2 pixels (the order of
+    ``F.pixel_shuffle``) that are added to others."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
-        self._conv = conv
+        # Pixel by pixel instead of channel by channel: whole channels are moved at once.
+        filters = conv.weight.unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1).flatten(1)
+        bias = conv.bias
+        self._filters = filters
+        self._bias = None if bias is None else bias.unflatten(0, (-1, 4)).t().flatten()
 
-    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
-        if rows.shape[-2] == 0:
-            return none_of(rows, self._conv.out_channels // 4, 2 * rows.shape[-1])
-        return F.pixel_shuffle(self._conv(rows), 2)
+    def __call__(self, rows: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """(N, C, h, w) and (N, C', 2h, 2w) -> (N, C', 2h, 2w)."""
+        four = F.linear(rows.permute(0, 2, 3, 1), self._filters, self._bias)
+        pixels = four.unflatten(-1, (2, 2, -1)).transpose(2, 3)  # (N, h, 2, w, 2, C')
+        last = others.permute(0, 2, 3, 1)
+        photos, height, width, channels = last.shape
+        paired = last.unflatten(2, (width // 2, 2)).unflatten(1, (height // 2, 2))
+        return (paired + pixels).reshape(photos, height, width, channels).permute(0, 3, 1, 2)
 
 
 def in_turn(walks: Sequence[Walk]) -> Walk:

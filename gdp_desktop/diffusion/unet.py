@@ -83,11 +83,6 @@ class PixelNorm(nn.Module):
         return normed.permute(0, 3, 1, 2)
 
 
-def silu(h: torch.Tensor) -> torch.Tensor:
-    """h·sigmoid(h), in place where no gradient will ask for h."""
-    return F.silu(h, inplace=not torch.is_grad_enabled())
-
-
 class ResBlock(nn.Module):
     """norm, SiLU, conv, norm modulated by the noise level, SiLU, conv; residual."""
 
@@ -105,12 +100,13 @@ class ResBlock(nn.Module):
     def walk(self, emb: torch.Tensor) -> Walk:
         """The block at the noise level of ``emb`` (N, E), its rows a few at a time."""
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
-        first, second, waiting = Convolved(self.conv1), Convolved(self.conv2), Waiting()
+        first, second = (Convolved(conv, activated=True) for conv in (self.conv1, self.conv2))
+        waiting = Waiting()
 
         def further(x: torch.Tensor, is_last: bool) -> torch.Tensor:
             waiting.put(x)
-            h = first(silu(self.norm(x, self.in_scale, self.in_shift)), is_last)
-            h = second(silu(self.norm(h, 1 + scale, shift)), is_last)
+            h = first(self.norm(x, self.in_scale, self.in_shift), is_last)
+            h = second(self.norm(h, 1 + scale, shift), is_last)
             return h.add_(waiting.take(h.shape[-2]))
 
         return further
@@ -166,7 +162,7 @@ class UNet(nn.Module):
         up = [Doubled(conv) for conv in each(nn.Conv2d, self.up)]
         skips = [Waiting() for _ in self.up]
         decoder = [stage.walk(emb) for stage in each(Stage, self.decoder)]
-        conv_out = Convolved(self.conv_out)
+        conv_out = Convolved(self.conv_out, activated=True)
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
             *finer, h = encode(x_t, is_last)
@@ -174,9 +170,9 @@ class UNet(nn.Module):
                 skip.put(found)
             h = decoder[-1](middle(h, is_last), is_last)
             for level in reversed(range(len(up))):
-                h = up[level](h)
-                h = decoder[level](h + skips[level].take(h.shape[-2]), is_last)
-            return F.pixel_shuffle(conv_out(silu(self.norm_out(h)), is_last), fold)
+                h = up[level](h, skips[level].take(2 * h.shape[-2]))
+                h = decoder[level](h, is_last)
+            return F.pixel_shuffle(conv_out(self.norm_out(h), is_last), fold)
 
         return further
 
