@@ -54,6 +54,11 @@ def roll_off(linear: torch.Tensor) -> torch.Tensor:
     return linear.clamp(max=SHOULDER_START) + ROOM * (1 - (-above / ROOM).exp())
 
 
+def roll_off_slope(linear: torch.Tensor) -> torch.Tensor:
+    """d roll_off / d linear."""
+    return (linear - SHOULDER_START).clamp_(min=0).div_(-ROOM).exp_()
+
+
 def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     """The inverse of roll_off on [0, 1)."""
     share = (rolled.clamp(SHOULDER_START, SHOULDER_END) - SHOULDER_START) / ROOM

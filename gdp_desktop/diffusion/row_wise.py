@@ -42,10 +42,8 @@ class Waiting:
             taken.append(piece[..., :here, :])
             count -= here
             if here < piece.shape[-2]:
-                rest = piece[..., here:, :]
-                # A few rows do not hold the memory of a large piece.
-                few = 2 * rest.shape[-2] < piece.shape[-2]
-                self._pieces.appendleft(rest.clone() if few else rest)
+                # The rows left do not hold the memory of those gone.
+                self._pieces.appendleft(piece[..., here:, :].clone() if here else piece)
         return taken[0] if len(taken) == 1 else torch.cat(taken, dim=-2)
 
 

@@ -39,7 +39,7 @@ OWN_NOISE_SHARE = 0.97
 # Up to here half the halo will do: 0.02 of 255 RMS between windows and whole, at most 0.6.
 NEAR_SIGMA = 0.3
 # That level is read from the photo at a size of no more than so many pixels.
-FEW_PIXELS = 2_000_000
+FEW_PIXELS = 600_000
 
 
 @dataclass(frozen=True)

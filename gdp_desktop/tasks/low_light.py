@@ -16,11 +16,11 @@ from gdp_desktop.diffusion.light import (
     encode,
     encode_slope,
     roll_off,
+    roll_off_slope,
     undo_roll_off,
     undo_roll_off_slope,
 )
 from gdp_desktop.diffusion.light_factor import LightFactor
-from gdp_desktop.diffusion.linear import pointwise_slope
 from gdp_desktop.diffusion.noise import noise_to_remove
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
@@ -97,9 +97,20 @@ class LowLight(Degradation):
         # The curve is steepest at black: its slope at the darker half of the noise counts.
         smooth = (smooth - 2 / 127.5).clamp(min=-1)
         few = self._with(self.light[..., ::hop, ::hop], self.haze)
-        slope = pointwise_slope(few.initial, smooth)[1].mean(dim=1, keepdim=True)
+        slope = few._initial_slope(smooth).mean(dim=1, keepdim=True)
         slope = F.avg_pool2d(slope, block // hop, ceil_mode=True, count_include_pad=False)
         return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
+
+    def _initial_slope(self, y: torch.Tensor) -> torch.Tensor:
+        """d initial / d y; what is darker than the haze stays black."""
+        encoded = unit(y) - self._haze_at(y)
+        measured, light = decode(encoded), self.log_factor.exp() * self.light
+        radiance = measured / light
+        rolled = roll_off(radiance)
+        slope = encode_slope(rolled, encode(rolled)) / light
+        slope *= roll_off_slope(radiance)
+        slope *= decode_slope(encoded, measured)
+        return slope.mul_(encoded > 0)
 
     def rows(self, rows: Rows, height: int) -> LowLight:
         # Bilinear enlarging is separable: these rows of it, and later the columns.
@@ -151,7 +162,7 @@ class LowLight(Degradation):
         known = ((y > -0.98) & (y < 0.98) & (x0 < 0.96)).float()
         energy = (known * emitted.square()).sum() + 1e-8
         factor = (known * measured * emitted).sum() / energy
-        fitted = factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(y)
+        fitted = factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(measured)
         # Any factor explains y with some brightness of x; the exposure target decides.
         self.log_factor.lerp_(fitted, FIT_DAMPING)
         fitted = self.log_factor.clone()
@@ -165,9 +176,10 @@ class LowLight(Degradation):
         # A veil adds light: it is not negative, and the darkest pixels cannot be below it.
         self.haze.add_(0.1 * residual - 0.05 * roughness).clamp_(0, black_level(y))
 
-    def _balance(self, y: torch.Tensor) -> torch.Tensor:
-        """Per-channel part of log f that takes ``neutral`` of the photo's colour cast away."""
-        means = self._measured_light(y).mean(dim=(2, 3), keepdim=True).clamp(min=1e-6).log()
+    def _balance(self, measured: torch.Tensor) -> torch.Tensor:
+        """Per-channel part of log f that takes ``neutral`` of the measured light's colour cast
+        away."""
+        means = measured.mean(dim=(2, 3), keepdim=True).clamp(min=1e-6).log()
         return self.neutral * (means - means.mean())
 
     def estimate(self) -> dict[str, Any]:

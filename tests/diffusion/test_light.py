@@ -11,6 +11,7 @@ from gdp_desktop.diffusion.light import (
     encode,
     encode_slope,
     roll_off,
+    roll_off_slope,
     undo_roll_off,
     undo_roll_off_slope,
 )
@@ -74,6 +75,7 @@ def test_gradients(curve) -> None:
 
 @pytest.mark.parametrize(("curve", "slope"), [
     (decode, decode_slope), (encode, encode_slope), (undo_roll_off, undo_roll_off_slope),
+    (roll_off, lambda linear, _: roll_off_slope(linear)),
 ])
 def test_slopes_by_hand_are_those_of_the_curve(curve, slope) -> None:
     # None of them exactly where two pieces meet.

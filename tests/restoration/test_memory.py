@@ -129,7 +129,7 @@ def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrio
     size = Size(3000, 2000)
     load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
     assert network_bytes(load, size, loaded, 4) == network_bytes(load, size, loaded, 8)
-    small = Size(300, 2000)
+    small = Size(200, 2000)
     assert network_bytes(load, small, loaded, 1) == network_bytes(load, small, loaded, 2)
 
 
