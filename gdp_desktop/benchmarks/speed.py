@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -29,6 +29,7 @@ from gdp_desktop.benchmarks.plan import (
     Row,
 )
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
+from gdp_desktop.diffusion.lanes import tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
@@ -48,6 +49,7 @@ SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
 STEPS = (1, 2, 4, 8)
 STEPS_AT = 1.0
 MANY, MANY_SIZE = 8, 0.25
+ADM_PHOTO, ADM_STEPS = 24.0, (25, 50)
 TASK = "low-light"
 MIB = 2**20
 MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
@@ -82,6 +84,13 @@ def plan(request: Request) -> Plan:
         Cell(("evaluation", "prior", ""), measured.evaluation, uses_prior=True),
         Cell(("evaluation", "ADM-256", ""), partial(adm_evaluation, loaded.device)),
         *(
+            Cell(
+                ("reckoned", f"ADM-256, {ADM_PHOTO:g} MP", str(steps)),
+                partial(adm_photo, loaded.device, steps),
+            )
+            for steps in ADM_STEPS
+        ),
+        *(
             Cell(("photo", f"{size:g} MP", ""), partial(measured.photo, size), uses_prior=True)
             for size in sizes_of(request)
         ),
@@ -108,7 +117,8 @@ def plan(request: Request) -> Plan:
         notes={
             "photos": "made: a smooth dark picture with noise, JPEG of quality 95",
             "seconds": "of a photo: from reading it to having saved it; of an evaluation or a "
-                       "product: the best of several",
+                       "product: the best of several; reckoned: those of one evaluation times "
+                       "the windows of all steps, nothing ran as long",
             "peak_mib": "the most that a process of its own held in main memory",
             "overhead": "seconds ÷ the time that the same pixels take in evaluations alone, by the "
                         "middle one of several right before the photo and right after it",
@@ -231,14 +241,32 @@ def _of_evaluation(seconds: float, side: int, operations: float) -> Figures:
 
 def adm_evaluation(device: str) -> Figures:
     """The network of Dhariwal & Nichol 2021 for 256×256 at its real size, weights random."""
+    prior, seconds = adm_timed(device)
+    return _of_evaluation(seconds, 256, flops(prior, 256))
+
+
+def adm_photo(device: str, steps: int) -> Figures:
+    """What so many steps over all windows of a large photo would take with that network."""
+    return reckoned(*adm_timed(device), ADM_PHOTO, steps)
+
+
+def reckoned(prior: Prior, seconds: float, megapixels: float, steps: int) -> Figures:
+    evaluations = steps * len(tiling_of(prior).windows(size_of(megapixels)))
+    return {
+        "megapixels": megapixels, "seconds": seconds * evaluations, "evaluations": evaluations,
+    }
+
+
+@cache
+def adm_timed(device: str) -> tuple[Prior, float]:
+    """The prior, and the seconds of one of its evaluations."""
     if device == "cpu":
         raise LeftOut("ADM-256 is measured on graphics cards only.")
     config = ADMConfig(
         256, (256, 256, 512, 512, 1024, 1024), (False, False, False, True, True, True), 2
     )
     prior = EpsPrior(ADM(config), 256, "learned").on(device)
-    seconds = min(evaluation_seconds(prior, device))
-    return _of_evaluation(seconds, 256, flops(prior, 256))
+    return prior, min(evaluation_seconds(prior, device))
 
 
 def matrices(dtype: torch.dtype, device: str) -> Figures:
@@ -303,6 +331,10 @@ def summary(out: Path, rows: Sequence[Row]) -> str:
     by_kind = {kind: [row for row in rows if row["what"] == kind] for kind in
                ("photo", "steps", "many photos")}
     parts = [rates(rows), photos_table([row for kind in by_kind.values() for row in kind])]
+    parts += [
+        f"{row['case']} at {row['steps']} steps, reckoned: {float(row['seconds']):.1f} s."
+        for row in rows if row["what"] == "reckoned"
+    ]
     parts += list(judgements(by_kind["photo"]))
     parts += list(rates_of_many(by_kind["photo"], by_kind["many photos"]))
     if len(by_kind["photo"]) > 1:

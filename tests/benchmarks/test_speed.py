@@ -14,14 +14,16 @@ from gdp_desktop.benchmarks.plan import BenchmarkError, LeftOut, Request
 from gdp_desktop.benchmarks.speed import (
     FIGURES,
     SIZES,
+    adm_photo,
     flops,
     in_a_process,
     made_photo,
+    reckoned,
     size_of,
     sizes_of,
     summary,
 )
-from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Recipe
@@ -57,6 +59,16 @@ def test_operations_are_counted_per_pixel() -> None:
     assert torch.is_tensor(next(prior.network.parameters()))
 
 
+def test_large_photos_of_a_large_network_are_reckoned() -> None:
+    windows = GaussianPrior(0, 0.3, window=256, halo=32)
+    figures = reckoned(windows, 0.5, 24, 25)
+    # 6000×4000 pixels; neighbours share two halos and the ramp: one every 176 pixels at most.
+    assert figures["evaluations"] == 25 * 34 * 23
+    assert figures["seconds"] == 0.5 * figures["evaluations"]
+    with pytest.raises(LeftOut, match="graphics cards"):
+        adm_photo("cpu", 25)
+
+
 def row(what: str, case: str, **figures: float) -> dict[str, str]:
     filled = {name: f"{figures[name]:g}" if name in figures else "" for name in FIGURES}
     return {"what": what, "case": case, "steps": "", **filled}
@@ -74,12 +86,14 @@ def test_the_summary_judges(tmp_path: Path) -> None:
             for size in (1, 2, 4)
         ),
     ]
+    rows.append(row("reckoned", "ADM-256, 24 MP", seconds=425.04) | {"steps": "25"})
     rows.append(row("many photos", "8 × 0.25 MP", megapixels=2, seconds=12, overhead=1.5))
     text = summary(tmp_path, rows)
     assert "Pixels per second of 8 × 0.25 MP, beside those of 4 MP: 0.80" in text
     assert "| prior, one evaluation | 0.500 | 60.0 | 75 % |" in text
     assert "seconds ≈ 2.0 s + 6.00 s per megapixel." in text
     assert "peak_mib ≈ 500.0 MiB + 50.00 MiB per megapixel." in text
+    assert "ADM-256, 24 MP at 25 steps, reckoned: 425.0 s." in text
     assert "from 1.10 to 1.10" in text and "from 0.90 to 0.90" in text
     assert ElementTree.parse(tmp_path / "speed.svg").getroot().tag.endswith("svg")
     assert summary(tmp_path, [])  # nothing measured yet
