@@ -110,7 +110,7 @@ class LowLight(Degradation):
         slope = encode_slope(rolled, encode(rolled)) / light
         slope *= roll_off_slope(radiance)
         slope *= decode_slope(encoded, measured)
-        return slope.mul_(encoded > 0)
+        return slope.mul_(encoded >= 0)
 
     def rows(self, rows: Rows, height: int) -> LowLight:
         # Bilinear enlarging is separable: these rows of it, and later the columns.
