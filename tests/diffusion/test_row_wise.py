@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from gdp_desktop.diffusion.row_wise import Convolved, Halved, Waiting
+from gdp_desktop.diffusion.row_wise import Convolved, Doubled, Halved, Waiting
 from gdp_desktop.diffusion.unet import UNetConfig
 from tests.diffusion.test_tiler import CONFIGS, random_unet
 
@@ -55,21 +56,36 @@ def test_a_few_rows_left_do_not_hold_a_large_piece_in_memory() -> None:
     assert left.untyped_storage().nbytes() == left.numel() * 4 < piece.numel() * 4
 
 
+@pytest.mark.parametrize("activated", [False, True])
 @pytest.mark.parametrize("height", [1, 2, 3, 7, 20])
 @pytest.mark.parametrize("unit", [1, 2, 100])
-def test_convolutions_of_pieces_are_those_of_the_whole(height: int, unit: int) -> None:
+def test_convolutions_of_pieces_are_those_of_the_whole(
+    height: int, unit: int, activated: bool
+) -> None:
     torch.manual_seed(0)
     picture = torch.randn(2, 3, height, 6)
     heights = pieces(height, unit, 0)
     with torch.no_grad():
         conv = torch.nn.Conv2d(3, 4, 3, padding=1)
-        found = torch.cat(fed(Convolved(conv), picture, heights), dim=-2)
-        assert torch.allclose(found, conv(picture), atol=1e-6)
+        expected = conv(F.silu(picture) if activated else picture)
+        # What is given may be overwritten: it is given away.
+        parts = fed(Convolved(conv, activated=activated), picture.clone(), heights)
+        assert torch.allclose(torch.cat(parts, dim=-2), expected, atol=1e-6)
         half = torch.nn.Conv2d(3, 4, 2, stride=2)
         if height > 1:
             halved = Halved(half)
             found = torch.cat([halved(part) for part in picture.split(heights, -2)], dim=-2)
             assert torch.allclose(found, half(picture), atol=1e-6)
+
+
+def test_doubling_is_a_shuffle_of_a_convolution_added_to_others() -> None:
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(5, 12, 1)
+    rows, others = torch.randn(2, 5, 4, 6), torch.randn(2, 3, 8, 12)
+    with torch.no_grad():
+        expected = others + F.pixel_shuffle(conv(rows), 2)
+        assert torch.allclose(Doubled(conv)(rows, others), expected, atol=1e-6)
+        assert Doubled(conv)(rows[..., :0, :], others[..., :0, :]).shape == (2, 3, 0, 12)
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
