@@ -28,7 +28,7 @@ class Blur(Degradation):
     linear = True
     # Conjugate gradients, and a preconditioner that goes through the DCT.
     guidance_bytes = 700
-    guidance_share = 0.6
+    guidance_share = 0.85
     kernel: torch.Tensor
     column: torch.Tensor | None
     row: torch.Tensor | None

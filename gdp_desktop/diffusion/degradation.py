@@ -52,7 +52,7 @@ class Degradation(nn.Module):
     guidance_bytes = 100
     # Time that a step's guidance and noise take, of what the shipped prior takes for the same
     # pixels on the same core.
-    guidance_share = 0.1
+    guidance_share = 0.17
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The photo that x would have become, without its noise."""

@@ -15,7 +15,7 @@ WINDOWS_PER_MEGAPIXEL = 0.5
 # What every job takes before and after, and what is used for the first time, likewise.
 WINDOWS_PER_JOB = 6
 # Guidance and noise of a published method beside the network: one step, or a closed form.
-PUBLISHED_SHARE = 0.1
+PUBLISHED_SHARE = 0.15
 
 
 def cost(ready: Prepared, speed: Speed) -> Cost:

@@ -38,7 +38,7 @@ STRIP_PIXEL = 45
 # What a network holds at once, in pictures as wide as its first layer: on the way there, with all
 # that the way back needs, and row by row, where so many rows of every lane are kept beside.
 PICTURES, PICTURES_BACK = 8, 42
-PICTURES_IN_LANES, ROWS_KEPT = 13, 200
+PICTURES_IN_LANES, ROWS_KEPT = 15, 300
 # Of a graphics card's free memory, as its convolutions take room of their own.
 CARD_SHARE = 0.5
 
@@ -103,10 +103,9 @@ def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -
     tiler = lanes.as_windows() if load.goes_back else lanes
     across = tiler.starts(x.width)
     pixels = tiler.largest(x).pixels * min(window_batch, len(across))
-    if isinstance(tiler, Lanes):
+    held = (PICTURES_BACK if load.goes_back else PICTURES) * pixels
+    if isinstance(tiler, Lanes) and tiler.largest(x).height < x.height:
         held = PICTURES_IN_LANES * pixels + ROWS_KEPT * tiler.lane(x.width) * len(across)
-    else:
-        held = (PICTURES_BACK if load.goes_back else PICTURES) * pixels
     return round(loaded.picture_bytes * held)
 
 
