@@ -102,10 +102,11 @@ def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -
     lanes = tiling_of(loaded.prior)
     tiler = lanes.as_windows() if load.goes_back else lanes
     across = tiler.starts(x.width)
-    pixels = tiler.largest(x).pixels * min(window_batch, len(across))
+    largest = max((window.size for window in tiler.windows(x)), key=lambda size: size.pixels)
+    pixels = largest.pixels * min(window_batch, len(across))
     held = (PICTURES_BACK if load.goes_back else PICTURES) * pixels
-    if isinstance(tiler, Lanes) and tiler.largest(x).height < x.height:
-        held = PICTURES_IN_LANES * pixels + ROWS_KEPT * tiler.lane(x.width) * len(across)
+    if isinstance(tiler, Lanes) and largest.height < x.height:
+        held = PICTURES_IN_LANES * pixels + ROWS_KEPT * largest.width * len(across)
     return round(loaded.picture_bytes * held)
 
 
