@@ -89,6 +89,15 @@ def test_one_lane_needs_no_halo() -> None:
     assert torch.allclose(laned(x_t, 4).x0, prior(x_t, 4).x0, atol=2e-6)
 
 
+def test_half_precision_does_not_show_where_rows_were_cut() -> None:
+    prior, x_t = prior_and_photo(CONFIGS[2], 0.5, 200)
+    prior = replace(prior, window=128, autocast=torch.bfloat16)
+    x_t = x_t[..., :64]
+    whole = prior(x_t, 4).x0
+    assert not torch.equal(whole, replace(prior, autocast=None)(x_t, 4).x0)
+    assert torch.allclose(for_any_size(prior, tiling_of(prior))(x_t, 4).x0, whole, atol=0.02)
+
+
 def test_rows_that_are_out_may_be_overwritten() -> None:
     prior, x_t = prior_and_photo(CONFIGS[1], 2.5, 120)
     laned = for_any_size(prior, tiling_of(prior), 2)
