@@ -55,10 +55,6 @@ class Tiler:
         """No window over a photo of this size is larger."""
         return Size(min(self.window, size.width), min(self.window, size.height))
 
-    def as_windows(self) -> Tiler:
-        """For what has to be done window by window: windows that see across their edges."""
-        return self
-
     def weights(
         self, window: Rect, size: Size, device: torch.device | None = None
     ) -> torch.Tensor:

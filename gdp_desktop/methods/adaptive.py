@@ -13,7 +13,6 @@ from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
-from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
@@ -26,7 +25,7 @@ from gdp_desktop.diffusion.strips import (
     in_thin_strips,
     with_margins,
 )
-from gdp_desktop.diffusion.tiler import Tiler, WindowDone
+from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.task import Problem
@@ -36,8 +35,6 @@ COARSE_SIGMA = 0.1
 # Where a photo's noise differs from place to place, sampling starts from a level that this share of
 # the photo does not exceed.
 OWN_NOISE_SHARE = 0.97
-# Up to here half the halo will do: 0.02 of 255 RMS between windows and whole, at most 0.6.
-NEAR_SIGMA = 0.3
 # That level is read from the photo at a size of no more than so many pixels.
 FEW_PIXELS = 600_000
 
@@ -120,7 +117,7 @@ class CoarseToFine:
         remove."""
         starts = ((level, self.start_sigma(level)) for level in self.levels)
         return [
-            (len(self.schedule_for(level, sigma)), self.tiler_for(sigma).windows(level.size))
+            (len(self.schedule_for(level, sigma)), tiling_of(self.prior, sigma).windows(level.size))
             for level, sigma in starts if sigma > SMALLEST_SIGMA
         ]
 
@@ -153,13 +150,6 @@ class CoarseToFine:
         return level.sigma_y * float(gain[:: max(1, len(gain) // 100_000)].quantile(
             OWN_NOISE_SHARE))
 
-    def tiler_for(self, start_sigma: float) -> Tiler:
-        """The less noise there is, the nearer is all that a convolutional network looks at."""
-        halo = self.prior.halo
-        if start_sigma <= NEAR_SIGMA and isinstance(self.prior, UNetPrior):
-            halo = halo // 2 // self.prior.stride * self.prior.stride
-        return tiling_of(self.prior, halo)
-
     def schedule_for(self, level: Level, start_sigma: float) -> Schedule:
         schedule, n = self.prior.schedule, level.steps
         start = schedule.step_at(start_sigma)
@@ -179,7 +169,7 @@ class CoarseToFine:
         """Walks the level's schedule down in place, from x_T to x0, which it returns."""
         schedule, height = self.schedule_for(level, start_sigma), level.size.height
         prior = for_any_size(
-            self.prior.respaced(schedule), self.tiler_for(start_sigma), self.window_batch,
+            self.prior.respaced(schedule), tiling_of(self.prior, start_sigma), self.window_batch,
             window_done,
         )
         own = self._own_noise(level)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 
 from gdp_desktop.diffusion.gradients import DataTerm
+from gdp_desktop.diffusion.lanes import windows_of
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.image.geometry import Rect
@@ -54,7 +55,7 @@ class PosteriorSampling(ReverseProcess):
 
     @property
     def _windows_back(self) -> list[Rect]:
-        return self.tiler.as_windows().windows(self.given.size)
+        return windows_of(self.given.prior).windows(self.given.size)
 
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator

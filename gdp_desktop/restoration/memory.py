@@ -10,7 +10,7 @@ import torch
 
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.lanes import Lanes, tiling_of
+from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
@@ -99,8 +99,7 @@ def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) ->
 
 def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the network holds at once for so many windows, wherever it runs."""
-    lanes = tiling_of(loaded.prior)
-    tiler = lanes.as_windows() if load.goes_back else lanes
+    tiler = (windows_of if load.goes_back else tiling_of)(loaded.prior)
     across = tiler.starts(x.width)
     largest = max((window.size for window in tiler.windows(x)), key=lambda size: size.pixels)
     pixels = largest.pixels * min(window_batch, len(across))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gdp_desktop.diffusion.lanes import LanedPrior, Lanes, for_any_size, tiling_of
+from gdp_desktop.diffusion.lanes import LanedPrior, Lanes, for_any_size, tiling_of, windows_of
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import ALIGNMENT
@@ -143,9 +143,9 @@ def test_windows_are_counted_and_can_stop_the_work() -> None:
 def test_the_way_back_goes_through_windows_that_see_beyond_their_edges() -> None:
     prior, x_t = prior_and_photo(CONFIGS[1], 2.5, 50)
     slope = torch.randn(x_t.shape, generator=torch.Generator().manual_seed(2))
-    lanes = tiling_of(prior, 4)
-    windows = lanes.as_windows()
-    assert type(windows) is Tiler and windows.as_windows() is windows
+    prior = replace(prior, halo=4)
+    lanes, windows = tiling_of(prior), windows_of(prior)
+    assert type(windows) is Tiler
     expected = TiledPrior(prior, windows).pull_back(x_t, 3, slope)
     done: list[int] = []
     found = for_any_size(prior, lanes, 1, lambda: done.append(1)).pull_back(x_t, 3, slope)
@@ -161,5 +161,15 @@ def test_other_priors_see_windows() -> None:
 
 def test_respacing_keeps_the_lanes() -> None:
     prior, _ = prior_and_photo(CONFIGS[1], 1, 8)
-    few = for_any_size(prior, tiling_of(prior, 2)).respaced(STEPS.keep([3, 5]))
-    assert isinstance(few, LanedPrior) and len(few.prior.schedule) == 2 and few.tiler.halo == 2
+    lanes = tiling_of(prior)
+    few = for_any_size(prior, lanes).respaced(STEPS.keep([3, 5]))
+    assert isinstance(few, LanedPrior) and len(few.prior.schedule) == 2 and few.tiler is lanes
+
+
+def test_the_noisier_x_t_the_wider_is_the_halo() -> None:
+    prior, _ = prior_and_photo(CONFIGS[2], 1, 8)
+    radius, stride = prior.network.config.receptive_radius, prior.stride
+    prior = replace(prior, halo=2 * stride)
+    halos = [tiling_of(prior, sigma).halo for sigma in (0.01, 0.3, 0.4, 1.0, 1.1, 150)]
+    assert halos == [stride, stride, 2 * stride, 2 * stride, radius, radius]
+    assert tiling_of(prior).halo == radius and windows_of(prior).halo == 2 * stride

@@ -28,9 +28,9 @@ every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 @cache
 def network_prior() -> UNetPrior:
-    """A network of random weights that sees only windows of 32 pixels."""
+    """A network of random weights that sees only windows of 32 pixels, and of them its nearest."""
     torch.manual_seed(0)
-    network = UNet(UNetConfig(widths=(8, 8), blocks=(1, 1), embedding=16))
+    network = UNet(UNetConfig(widths=(8,), blocks=(1,), embedding=16, unshuffle=1))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
