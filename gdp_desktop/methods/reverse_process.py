@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 
@@ -46,6 +47,10 @@ class ReverseProcess(ABC):
 
     def windows_at(self, i: int) -> list[Rect]:
         """What of the photo the prior is asked about at step i."""
+        return self._windows
+
+    @cached_property
+    def _windows(self) -> list[Rect]:
         return self.tiler.windows(self.given.size)
 
     @property
