@@ -4,18 +4,23 @@ are used up by one each sooner than by one after the other on all of them."""
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
 import torch
 
+Lane = TypeVar("Lane")
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 
 # Every window at work holds its own activations; beyond this the cores share a window.
 MOST_AT_ONCE = 4
+# Parts of a lane that are begun before they are asked for: one at work, and one so that the lane
+# does not wait for whoever is slow to ask.
+AHEAD = 2
 
 
 def windows_at_once() -> int:
@@ -45,10 +50,42 @@ def side_by_side(
         yield from each_at_once(quietly, group)
 
 
-def sharing_cores(workers: int) -> ThreadPoolExecutor:
-    """Threads that have an even share each of the cores torch may use, and at least one."""
+def ahead_in_lanes(
+    work: Callable[[Lane, Part], Answer], lanes: Sequence[Lane], parts: Sequence[Part], at_once: int
+) -> Iterator[Answer]:
+    """``work(lane, part)`` of every lane for the first part, then for the second and so on.
+
+    A lane gets its parts in their order and one at a time, and at most ``at_once`` lanes are at
+    work.  They go on while the caller does something with the answers, who so keeps no core idle.
+    """
     cores = torch.get_num_threads()
-    share = max(1, cores // workers)
+    workers = min(len(lanes), at_once, cores)
+    if workers <= 1:
+        yield from (work(lane, part) for part in parts for lane in lanes)
+        return
+    # Every thread has to be told that no gradient is wanted.
+    quietly = torch.no_grad()(work)
+    threads = _kept.each_of(workers, cores)
+    coming: deque[Future[Answer]] = deque()
+    try:
+        for number, part in enumerate(parts):
+            coming.extend(
+                threads[k % workers].submit(quietly, lane, part) for k, lane in enumerate(lanes)
+            )
+            if number >= AHEAD:
+                yield from (coming.popleft().result() for _ in lanes)
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        for future in coming:
+            future.cancel()
+
+
+def sharing_cores(workers: int, pools: int = 1) -> ThreadPoolExecutor:
+    """Threads, in one of so many pools, that have an even share each of the cores torch may use,
+    and at least one."""
+    cores = torch.get_num_threads()
+    share = max(1, cores // (workers * pools))
     pool = ThreadPoolExecutor(workers, initializer=_take, initargs=(share,))
     # torch takes the number that was set last for every thread still to come.  So all of these
     # begin now, and then the caller's number is set again.
@@ -70,12 +107,20 @@ class _Kept(threading.local):
     """The threads of one job, the same for every window; jobs at work together have their own."""
 
     def __init__(self) -> None:
-        self.pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+        self._together: dict[tuple[int, int], ThreadPoolExecutor] = {}
+        self._each: dict[tuple[int, int], list[ThreadPoolExecutor]] = {}
 
     def of(self, workers: int, cores: int) -> ThreadPoolExecutor:
-        if (workers, cores) not in self.pools:
-            self.pools[workers, cores] = sharing_cores(workers)
-        return self.pools[workers, cores]
+        """A pool of so many threads, whichever is free."""
+        if (workers, cores) not in self._together:
+            self._together[workers, cores] = sharing_cores(workers)
+        return self._together[workers, cores]
+
+    def each_of(self, workers: int, cores: int) -> list[ThreadPoolExecutor]:
+        """So many threads with a queue each."""
+        if (workers, cores) not in self._each:
+            self._each[workers, cores] = [sharing_cores(1, workers) for _ in range(workers)]
+        return self._each[workers, cores]
 
 
 _kept = _Kept()

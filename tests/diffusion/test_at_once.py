@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.at_once import (
+    AHEAD,
     MOST_AT_ONCE,
+    ahead_in_lanes,
     each_at_once,
     sharing_cores,
     side_by_side,
@@ -118,3 +120,58 @@ def test_side_by_side_takes_no_more_parts_than_it_works_on(cores: int, device: s
     assert next(side_by_side(lambda k: k, parts(), torch.device(device))) == 0
     # A card is given one after the other.
     assert len(taken) == (windows_at_once() if device == "cpu" else 1)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 5])
+@pytest.mark.parametrize("parts", [0, 1, AHEAD, 7])
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+def test_lanes_get_their_parts_in_order_and_one_at_a_time(
+    cores: int, lanes: int, parts: int, at_once: int
+) -> None:
+    lock, working, most = threading.Lock(), set[int](), [0]
+    seen: dict[int, list[int]] = {lane: [] for lane in range(lanes)}
+
+    def work(lane: int, part: int) -> tuple[int, int]:
+        with lock:
+            assert lane not in working
+            working.add(lane)
+            most[0] = max(most[0], len(working))
+        seen[lane].append(part)
+        assert not torch.is_grad_enabled()
+        with lock:
+            working.remove(lane)
+        return part, lane
+
+    with torch.no_grad():
+        found = list(ahead_in_lanes(work, range(lanes), range(parts), at_once))
+    assert found == [(part, lane) for part in range(parts) for lane in range(lanes)]
+    assert all(given == list(range(parts)) for given in seen.values())
+    assert most[0] <= min(lanes, at_once, cores)
+    assert torch.get_num_threads() == cores
+
+
+def test_lanes_go_on_while_the_caller_works_but_not_far() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    begun: list[int] = []
+    third = threading.Event()
+
+    def work(lane: int, part: int) -> int:
+        begun.append(part)
+        if part == AHEAD:
+            third.set()
+        return part
+
+    answers = ahead_in_lanes(work, range(2), range(50), 2)
+    assert next(answers) == 0
+    assert third.wait(30)  # nobody has asked for that part
+    answers.close()
+    torch.set_num_threads(before)
+    assert max(begun) == AHEAD
+
+
+def test_what_fails_in_a_lane_is_told_and_ends_the_others(cores: int) -> None:
+    answers = ahead_in_lanes(lambda lane, part: lane // (3 - part), range(2), range(100), 2)
+    with pytest.raises(ZeroDivisionError):
+        list(answers)
+    assert list(ahead_in_lanes(lambda lane, part: part, range(2), range(2), 2)) == [0, 0, 1, 1]

@@ -34,7 +34,9 @@ def test_as_many_lanes_as_keep_cores_busy_and_no_more() -> None:
     lanes = Lanes(512, 32, 16, 8)
     counts = [lanes.count(width) for width in (8, 256, 512, 520, 2048, 2056, 6000, 40_000)]
     assert counts == [1, 1, 2, 2, 2, 4, 4, 4]
-    # Too narrow for halos: one lane.
+    # Where lanes would share more than half of the photo: fewer.
+    wide = Lanes(512, 96, 16, 8)
+    assert [wide.count(width) for width in (376, 416, 1240, 2056)] == [1, 2, 2, 4]
     assert Lanes(64, 60, 16, 8).count(72) == 1
 
 
@@ -66,12 +68,12 @@ def prior_and_photo(config: UNetConfig, wide: float, tall: int) -> tuple[UNetPri
 
 @pytest.mark.parametrize("config", CONFIGS[1:4], ids=str)
 @pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("wide", [0.5, 2.5, 4.5])
+@pytest.mark.parametrize("wide", [0.5, 2.5, 7])
 def test_lanes_of_a_network_agree_with_the_whole(config, batch: int, wide: float) -> None:
     prior, x_t = prior_and_photo(config, wide, 90)
     laned = for_any_size(prior, tiling_of(prior), batch)
     assert isinstance(laned, LanedPrior)
-    assert len(laned.tiler.starts(x_t.shape[-1])) == {0.5: 1, 2.5: 2, 4.5: 4}[wide]
+    assert len(laned.tiler.starts(x_t.shape[-1])) == {0.5: 1, 2.5: 2, 7: 4}[wide]
     for i in (0, 5):
         whole, found = prior(x_t, i), laned(x_t, i)
         assert float(whole.x0.std()) > 0.1
@@ -111,7 +113,7 @@ def test_rows_that_are_out_may_be_overwritten() -> None:
 
 
 def test_the_batch_does_not_change_a_byte() -> None:
-    prior, x_t = prior_and_photo(CONFIGS[1], 4.5, 64)
+    prior, x_t = prior_and_photo(CONFIGS[1], 7, 64)
     answers = [for_any_size(prior, tiling_of(prior), batch)(x_t, 4).x0 for batch in (1, 2, 3, 64)]
     assert all(torch.equal(answer, answers[0]) for answer in answers)
 

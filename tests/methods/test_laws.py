@@ -18,7 +18,7 @@ from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks import TASKS, TaskError
 from gdp_desktop.tasks.task import Given, Problem, Task
 
-SIZE = Size(48, 40)
+SIZE = Size(64, 40)
 STEPS = 3
 CLOSED_FORM = GaussianPrior(0.0, 0.4, window=64)
 
