@@ -46,6 +46,16 @@ class Waiting:
                 self._pieces.appendleft(piece[..., here:, :].clone() if here else piece)
         return taken[0] if len(taken) == 1 else torch.cat(taken, dim=-2)
 
+    def added_to(self, rows: torch.Tensor) -> torch.Tensor:
+        """``rows`` plus the first as many, which must be there, in place: what waited in pieces is
+        not joined first."""
+        top, bottom = 0, rows.shape[-2]
+        while top < bottom:
+            piece = self.take(min(bottom - top, self._pieces[0].shape[-2]))
+            rows[..., top : top + piece.shape[-2], :] += piece
+            top += piece.shape[-2]
+        return rows
+
 
 class Convolved:
     """A 3×3 convolution with a border of zeros, of the rows or, ``activated``, of their SiLU: a row

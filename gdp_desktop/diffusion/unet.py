@@ -107,7 +107,7 @@ class ResBlock(nn.Module):
             waiting.put(x)
             h = first(self.norm(x, self.in_scale, self.in_shift), is_last)
             h = second(self.norm(h, 1 + scale, shift), is_last)
-            return h.add_(waiting.take(h.shape[-2]))
+            return waiting.added_to(h)
 
         return further
 
