@@ -65,10 +65,9 @@ def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     return rolled.clamp(max=SHOULDER_START) - ROOM * (1 - share).log()
 
 
-def undo_roll_off_slope(rolled: torch.Tensor, undone: torch.Tensor) -> torch.Tensor:
-    """d undo_roll_off / d rolled, where ``undone`` is ``undo_roll_off(rolled)``; 0 where it has
-    stopped."""
-    stretch = (undone.clamp(min=SHOULDER_START) - SHOULDER_START).div_(ROOM).exp_()
+def undo_roll_off_slope(rolled: torch.Tensor) -> torch.Tensor:
+    """d undo_roll_off / d rolled; 0 where it has stopped."""
+    stretch = ROOM / (1 - rolled.clamp(SHOULDER_START, SHOULDER_END))
     return stretch.mul_(_is_below(rolled, SHOULDER_END))
 
 

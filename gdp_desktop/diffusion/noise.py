@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.diffusion.strips import in_strips
 
@@ -79,7 +80,8 @@ def _flat_noise(y: torch.Tensor) -> tuple[float, float]:
     height, width = (n // BLOCK * BLOCK for n in y.shape[-2:])
     if not height or not width:
         return 0.0, 0.0
-    blocks = [_of_blocks(y[..., rows.top : rows.bottom, :width]) for rows in in_strips(height)]
+    strips = ((y[..., rows.top : rows.bottom, :width],) for rows in in_strips(height))
+    blocks = side_by_side(_of_blocks, strips, y.device)
     variance, diagonal, level = (torch.cat(values) for values in zip(*blocks, strict=True))
     unclipped = (level > -0.96) & (level < 0.96)
     noisy = unclipped & (variance > 1e-7)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import (
     decode,
@@ -28,7 +29,7 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
-from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
+from gdp_desktop.diffusion.strips import Rows, in_padded_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
@@ -43,6 +44,9 @@ LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
 EXPOSED_PIXELS, EXPOSED_QUANTILES = 20_000, 500
+FITTED_PIXELS = 40_000
+# Each round tries so many factors at once and goes on between two of them: 15 bits.
+EXPOSURE_ROUNDS, EXPOSURE_TRIALS = 3, 32
 LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
 FIT_DAMPING = 0.25
 
@@ -82,7 +86,7 @@ class LowLight(Degradation):
         dim = light * radiance
         dimmed = encode(dim)
         slope = encode_slope(dim, dimmed) * light
-        slope *= undo_roll_off_slope(rolled, radiance)
+        slope *= undo_roll_off_slope(rolled)
         slope *= decode_slope(encoded, rolled)
         return 2 * (dimmed + self._haze_at(x)) - 1, slope
 
@@ -134,9 +138,9 @@ class LowLight(Degradation):
             self.haze.copy_(coarse.haze)
 
     def expose(self, y: torch.Tensor) -> None:
-        """Scales f so that ``initial(y)`` has the mean ``exposure`` (bisection); of a large photo
+        """Scales f so that ``initial(y)`` has the mean ``exposure`` (a search); of a large photo
         every n-th pixel tells its mean, and of their light a few hundred quantiles."""
-        hop = max(1, math.isqrt(y[0, 0].numel() // EXPOSED_PIXELS))
+        hop = _hop(y, EXPOSED_PIXELS)
         y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
         balance = self.log_factor - self.log_factor.mean()
         measured = few._measured_light(y) / (few.light * balance.exp())
@@ -145,21 +149,25 @@ class LowLight(Degradation):
         group = -(-len(ascending) // EXPOSED_QUANTILES)
         measured = ascending[group // 2 :: group]
         low, high = LOG_FACTOR_RANGE
-        for _ in range(15):
-            middle = (low + high) / 2
-            if float(encode(roll_off(measured / math.exp(middle))).mean()) > self.exposure:
-                low = middle
-            else:
-                high = middle
+        for _ in range(EXPOSURE_ROUNDS):
+            factors = torch.linspace(low, high, EXPOSURE_TRIALS + 1)
+            means = encode(roll_off(measured / factors.exp()[:, None])).mean(dim=1)
+            too_bright = int((means > self.exposure).sum())
+            low = float(factors[max(0, too_bright - 1)])
+            high = float(factors[min(EXPOSURE_TRIALS, too_bright)])
         self.log_factor.copy_(balance + (low + high) / 2)
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """f: damped step to the least-squares factor in linear light, held at the wished exposure
-        and white balance.  M: a gradient step on the mean residual with a smoothness term."""
-        measured = self._measured_light(y)
-        emitted = self.light * undo_roll_off(decode(unit(x0)))
+        and white balance.  M: a gradient step on the mean residual with a smoothness term.  A few
+        pixels tell both."""
+        hop = _hop(y, FITTED_PIXELS)
+        few = self._with(self.light[..., ::hop, ::hop], self.haze)
+        dark, bright = y[..., ::hop, ::hop], x0[..., ::hop, ::hop]
+        measured = few._measured_light(dark)
+        emitted = few.light * undo_roll_off(decode(unit(bright)))
         # Clipped values say nothing about the factor.
-        known = ((y > -0.98) & (y < 0.98) & (x0 < 0.96)).float()
+        known = ((dark > -0.98) & (dark < 0.98) & (bright < 0.96)).float()
         energy = (known * emitted.square()).sum() + 1e-8
         factor = (known * measured * emitted).sum() / energy
         fitted = factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(measured)
@@ -169,7 +177,8 @@ class LowLight(Degradation):
         self.expose(y)
         self.log_factor.lerp_(fitted, 1 - EXPOSURE_TRUST)
 
-        residual = F.adaptive_avg_pool2d((y - self(x0)).mean(dim=1, keepdim=True) / 2, HAZE_GRID)
+        residual = (dark - few(bright)).mean(dim=1, keepdim=True) / 2
+        residual = F.adaptive_avg_pool2d(residual, HAZE_GRID)
         with torch.enable_grad():
             haze = self.haze.detach().requires_grad_(True)
             roughness = torch.autograd.grad(smoothness_loss(haze), haze)[0] * haze.numel()
@@ -196,6 +205,11 @@ class LowLight(Degradation):
 
     def _haze_at(self, image: torch.Tensor) -> torch.Tensor:
         return F.interpolate(self.haze, size=image.shape[-2:], mode="bilinear")
+
+
+def _hop(image: torch.Tensor, pixels: int) -> int:
+    """Every so-manieth row and column are at least so many pixels, or all there are."""
+    return max(1, math.isqrt(image[0, 0].numel() // pixels))
 
 
 def black_level(y: torch.Tensor) -> float:
@@ -234,12 +248,15 @@ def log_brightness(y: torch.Tensor) -> torch.Tensor:
     """Logarithm of the brightest channel in linear light over 5×5 pixels, (1, 1, H, W)."""
     height = y.shape[-2]
     guide = y.new_empty(1, 1, *y.shape[-2:])
-    for inner in in_strips(height):
-        rows = inner.padded(MARGIN, height)
+
+    def looked_at(inner: Rows, rows: Rows) -> None:
         # The curve rises, so the brightest encoded value is the brightest light.
         brightness = decode(unit(rows.of(y, height).amax(dim=1, keepdim=True)))
         smooth = F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
         inner.of(guide, height).copy_((smooth[..., inner.inside(rows), :] + 1e-3).log())
+
+    for _ in side_by_side(looked_at, in_padded_strips(height), y.device):
+        pass
     return guide
 
 
