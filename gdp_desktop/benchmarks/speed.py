@@ -29,7 +29,7 @@ from gdp_desktop.benchmarks.plan import (
     Row,
 )
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
-from gdp_desktop.diffusion.lanes import tiling_of
+from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
@@ -48,9 +48,13 @@ from gdp_desktop.restoration.restore import prepare
 SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
 STEPS = (1, 2, 4, 8)
 STEPS_AT = 1.0
-MANY, MANY_SIZE = 8, 0.25
+MANY, MANY_SIZE = 32, 0.25
+# Evaluations one after the other, of as many rows as a job sees at once.
+ROW_GROUPS = 4
 ADM_PHOTO, ADM_STEPS = 24.0, (25, 50)
 TASK = "low-light"
+# At full size a dark photo's noise is below this: lanes have their narrow halos.
+FULL_SIZE_SIGMA = 0.1
 MIB = 2**20
 MATRIX_SIDES = (256, 512, 1024, 2048, 4096, 8192)
 PACKAGE = Path(__file__).resolve().parents[2]
@@ -71,7 +75,7 @@ print(json.dumps([peak_bytes(), seconds]))
 
 FIGURES = (
     "megapixels", "seconds", "peak_mib", "evaluations", "network_seconds", "overhead",
-    "estimated_seconds", "estimated_mib", "gflops",
+    "window_seconds", "estimated_seconds", "estimated_mib", "gflops",
 )
 
 
@@ -120,8 +124,10 @@ def plan(request: Request) -> Plan:
                        "product: the best of several; reckoned: those of one evaluation times "
                        "the windows of all steps, nothing ran as long",
             "peak_mib": "the most that a process of its own held in main memory",
-            "overhead": "seconds ÷ the time that the same pixels take in evaluations alone, by the "
-                        "middle one of several right before the photo and right after it",
+            "overhead": "seconds ÷ the time that the same pixels take in evaluations alone, of the "
+                        "shape that they have at full size, by the middle one of several right "
+                        "before the photo and right after it",
+            "of windows": "the same beside evaluations of windows",
         },
     )
 
@@ -165,14 +171,20 @@ class Measurements:
         return evaluation_seconds(self._loaded.prior, self._loaded.device)
 
     def _beside_the_network(
-        self, pixels: int, work: Callable[[], Restored]
-    ) -> tuple[Restored, float]:
+        self, pixels: int, work: Callable[[], Restored], size: Size, batch: int
+    ) -> tuple[Restored, dict[str, float | None]]:
         """What ``work`` gives, and the seconds that the network takes for so many pixels at the
         time: other programs and the clock of the cores change them by a tenth and more."""
-        before = self._timed()
-        restored = work()
-        usual = statistics.median(before + self._timed())
-        return restored, usual * pixels / self._loaded.prior.window**2
+        prior = self._loaded.prior
+
+        def timed() -> tuple[list[float], list[float]]:
+            return self._timed(), seconds_of_walks(prior, size, batch)
+
+        before, restored, after = timed(), work(), timed()
+        window, seen = (statistics.median(a + b) for a, b in zip(before, after, strict=True))
+        return restored, {
+            "network_seconds": seen * pixels, "window_seconds": window * pixels / prior.window**2,
+        }
 
     def evaluation(self) -> Figures:
         side = self._loaded.prior.window
@@ -191,17 +203,17 @@ class Measurements:
             except PhotoError as error:  # more than this machine's memory holds
                 raise LeftOut(str(error)) from error
             expected, pixels = cost(ready, self.speed), ready.solver.total_pixels
+            size, batch = ready.size, ready.window_batch
             del ready
             (report, peak, _), network = self._beside_the_network(
-                pixels, lambda: in_a_process([file], recipe)
+                pixels, lambda: in_a_process([file], recipe), size, batch
             )
-        return {
+        return network | {
             "megapixels": megapixels,
             "seconds": report[0]["seconds"],
             "peak_mib": peak,
             "evaluations": report[0]["evaluations"],
-            "network_seconds": network,
-            "overhead": report[0]["seconds"] / network if network else None,
+            "overhead": overhead(report[0]["seconds"], network["network_seconds"]),
             "estimated_seconds": expected.seconds,
             "estimated_mib": expected.bytes / MIB,
         }
@@ -214,15 +226,38 @@ class Measurements:
         with tempfile.TemporaryDirectory() as folder:
             seeds = range(self._request.seed, self._request.seed + MANY)
             files = [made_photo(Path(folder), MANY_SIZE, seed) for seed in seeds]
-            pixels = sum(prepare(Job(file, recipe)).solver.total_pixels for file in files)
+            ready = [prepare(Job(file, recipe)) for file in files]
+            pixels = sum(one.solver.total_pixels for one in ready)
             (reports, peak, seconds), network = self._beside_the_network(
-                pixels, lambda: in_a_process(files, recipe, "--jobs", str(jobs))
+                pixels, lambda: in_a_process(files, recipe, "--jobs", str(jobs)),
+                ready[0].size, ready[0].window_batch,
             )
-        return {
+        return network | {
             "megapixels": MANY * MANY_SIZE, "seconds": seconds, "peak_mib": peak,
             "evaluations": sum(report["evaluations"] for report in reports),
-            "network_seconds": network, "overhead": seconds / network if network else None,
+            "overhead": overhead(seconds, network["network_seconds"]),
         }
+
+
+def seconds_of_walks(prior: Prior, size: Size, batch: int) -> list[float]:
+    """Seconds for every pixel that the prior sees where a photo of this size is sent through it in
+    the shape that a job has at full size, and nothing else is done; of several times."""
+    tiler = tiling_of(prior, FULL_SIZE_SIGMA)
+    tall = min(size.height, ROW_GROUPS * tiler.largest(size).height)
+    few = Size(size.width, tall // prior.stride * prior.stride)
+    tiled, i = for_any_size(prior, tiler, batch), len(prior.schedule) // 10
+    x_t = torch.randn(1, 3, *few.shape, generator=torch.Generator().manual_seed(0))
+
+    def walk() -> None:
+        for strip in tiled.strips(x_t, i):
+            strip.x0[0, 0, 0, 0].item()  # a graphics card is done when a value is known
+
+    pixels = sum(window.size.pixels for window in tiler.windows(few))
+    return [seconds / pixels for seconds in seconds_of(walk)]
+
+
+def overhead(seconds: float, network: float | None) -> float | None:
+    return seconds / network if network else None
 
 
 def flops(prior: Prior, side: int) -> float:
@@ -365,13 +400,19 @@ def rates(rows: Sequence[Row]) -> str:
 
 
 def photos_table(rows: Sequence[Row]) -> str:
-    columns = ["photo", "steps", "seconds", "peak MiB", "evaluations", "overhead", "estimated s",
-               "estimated MiB"]
-    figures = (("seconds", 1), ("peak_mib", 0), ("evaluations", 0), ("overhead", 2),
-               ("estimated_seconds", 1), ("estimated_mib", 0))
+    columns = ["photo", "steps", "seconds", "peak MiB", "evaluations", "overhead", "of windows",
+               "estimated s", "estimated MiB"]
+    first = (("seconds", 1), ("peak_mib", 0), ("evaluations", 0), ("overhead", 2))
+    last = (("estimated_seconds", 1), ("estimated_mib", 0))
+
+    def of_windows(row: Row) -> str:
+        windows = row["window_seconds"]
+        return f"{float(row['seconds']) / float(windows):.2f}" if windows else "–"
+
     return markdown.table(columns, [
         [row["case"], row["steps"] or "default",
-         *(markdown.mean([row], figure, digits) for figure, digits in figures)]
+         *(markdown.mean([row], figure, digits) for figure, digits in first), of_windows(row),
+         *(markdown.mean([row], figure, digits) for figure, digits in last)]
         for row in rows
     ], texts=2)
 
@@ -382,8 +423,10 @@ def rates_of_many(photos: Sequence[Row], many: Sequence[Row]) -> Iterator[str]:
         return
     largest = max(photos, key=lambda row: float(row["megapixels"]))
     for row in many:
-        if row["overhead"] and largest["overhead"]:
-            share = float(largest["overhead"]) / float(row["overhead"])
+        if row["window_seconds"] and largest["window_seconds"]:
+            beside, alone = (float(r["seconds"]) / float(r["window_seconds"])
+                             for r in (row, largest))
+            share = alone / beside
             yield (
                 f"Pixels per second of {row['case']}, beside those of {largest['case']}: "
                 f"{share:.2f} (0.9 is the aim)."

@@ -19,12 +19,14 @@ from gdp_desktop.benchmarks.speed import (
     in_a_process,
     made_photo,
     reckoned,
+    seconds_of_walks,
     size_of,
     sizes_of,
     summary,
 )
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Recipe
 
@@ -69,6 +71,12 @@ def test_large_photos_of_a_large_network_are_reckoned() -> None:
         adm_photo("cpu", 25)
 
 
+def test_walks_are_timed_per_pixel_that_the_network_sees() -> None:
+    prior = UNetPrior(UNet(UNetConfig((8, 8), (1, 1), 8, 2)).eval(), window=64, halo=8)
+    times = seconds_of_walks(prior, Size(256, 900), 2)
+    assert len(times) >= 2 and all(0 < seconds < 1e-3 for seconds in times)
+
+
 def row(what: str, case: str, **figures: float) -> dict[str, str]:
     filled = {name: f"{figures[name]:g}" if name in figures else "" for name in FIGURES}
     return {"what": what, "case": case, "steps": "", **filled}
@@ -81,15 +89,17 @@ def test_the_summary_judges(tmp_path: Path) -> None:
         *(
             row("photo", f"{size} MP", megapixels=size, seconds=2 + 6 * size,
                 peak_mib=500 + 50 * size, evaluations=9 * size, network_seconds=5 * size,
-                overhead=1.2, estimated_seconds=1.1 * (2 + 6 * size),
+                overhead=1.2, window_seconds=(2 + 6 * size) / 1.3,
+                estimated_seconds=1.1 * (2 + 6 * size),
                 estimated_mib=0.9 * (500 + 50 * size))
             for size in (1, 2, 4)
         ),
     ]
     rows.append(row("reckoned", "ADM-256, 24 MP", seconds=425.04) | {"steps": "25"})
-    rows.append(row("many photos", "8 × 0.25 MP", megapixels=2, seconds=12, overhead=1.5))
+    rows.append(row("many photos", "8 × 0.25 MP", megapixels=2, seconds=13, window_seconds=8))
     text = summary(tmp_path, rows)
     assert "Pixels per second of 8 × 0.25 MP, beside those of 4 MP: 0.80" in text
+    assert "| 4 MP | default | 26.0 | 700 | 36 | 1.20 | 1.30 | 28.6 | 630 |" in text
     assert "| prior, one evaluation | 0.500 | 60.0 | 75 % |" in text
     assert "seconds ≈ 2.0 s + 6.00 s per megapixel." in text
     assert "peak_mib ≈ 500.0 MiB + 50.00 MiB per megapixel." in text
