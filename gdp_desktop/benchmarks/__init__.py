@@ -24,10 +24,11 @@ BENCHMARKS = {
     for benchmark in (
         Benchmark(
             "denoising",
-            "white noise removed by one evaluation of the prior, by BM3D and by non-local means",
+            "white noise removed by one evaluation of the prior, BM3D, FFDNet and non-local means",
             lists={
                 "sigmas": "noise levels of 255 (default 5,10,15,25,50,75)",
-                "methods": "of noisy, nlm, bm3d, prior (default: all)",
+                "methods": "of noisy, nlm, bm3d, ffdnet, prior (default: all)",
+                "ffdnet": "file of FFDNet's weights for colour photos, which do not come along",
             },
         ),
         Benchmark(

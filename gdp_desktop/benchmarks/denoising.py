@@ -1,4 +1,4 @@
-"""White noise of known strength: one evaluation of the prior against classical denoisers."""
+"""White noise of known strength: one evaluation of the prior against other denoisers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.benchmarks import baselines, markdown
+from gdp_desktop.benchmarks import baselines, ffdnet, markdown
 from gdp_desktop.benchmarks.metrics import psnr, ssim
 from gdp_desktop.benchmarks.photos import (
     as_photo,
@@ -26,7 +26,7 @@ from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.training.validation import denoise_once
 
 SIGMAS = (5, 10, 15, 25, 50, 75)  # of 255
-METHODS = ("noisy", "nlm", "bm3d", "prior")
+METHODS = ("noisy", "nlm", "bm3d", "ffdnet", "prior")
 
 # (H, W, 3) in [0, 1] with unclipped noise, σ in the same units -> the clean estimate
 Denoiser = Callable[[np.ndarray, float], np.ndarray]
@@ -39,6 +39,7 @@ def plan(request: Request) -> Plan:
         "noisy": lambda noisy, sigma: noisy,
         "nlm": baselines.nlm_at,
         "bm3d": baselines.bm3d,
+        "ffdnet": ffdnet.Denoiser(weights_of_ffdnet(request)),
         "prior": partial(one_evaluation, loaded.prior, loaded.device),
     }
     chosen = photos[: request.count]
@@ -70,10 +71,16 @@ def plan(request: Request) -> Plan:
             "noise": "white, Gaussian, not clipped; the same for every method",
             "method prior": "one evaluation at the true σ",
             "method bm3d": "bm3d_rgb at the true σ",
+            "method ffdnet": "its authors' weights for colour, told the true σ",
             "method nlm": "fastNlMeansDenoisingColored, windows of 7 and 21, on 8 bits; h and "
                           "hColor are multiples of σ chosen on training photos",
         },
     )
+
+
+def weights_of_ffdnet(request: Request) -> Path | None:
+    # A file's name may hold commas.
+    return Path(",".join(given)) if (given := request.lists.get("ffdnet")) else None
 
 
 def sigmas_of(request: Request) -> tuple[float, ...]:
