@@ -69,4 +69,6 @@ def test_it_has_its_row_where_its_weights_are_given(bench: Bench, saved, tmp_pat
     weights = saved(handing_on(), "weights,for colour.pth")
     assert bench("denoising", *names, "--ffdnet", str(weights), "--resume").code == 0
     noisy, answered = rows_of(tmp_path / "tables" / "denoising.csv")
-    assert answered["method"] == "ffdnet" and answered["psnr"] == noisy["psnr"]
+    assert answered["method"] == "ffdnet"
+    # Rectifiers take what is below black.
+    assert 0 < float(answered["psnr"]) - float(noisy["psnr"]) < 0.2
