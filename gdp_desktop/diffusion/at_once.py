@@ -50,6 +50,14 @@ def side_by_side(
         yield from each_at_once(quietly, group)
 
 
+def done_for_each(
+    work: Callable[[Part], None], parts: Iterable[Part], device: torch.device
+) -> None:
+    """``work(part)`` of every part, which leaves what it does where it belongs; likewise."""
+    for _ in side_by_side(work, ((part,) for part in parts), device):
+        pass
+
+
 def ahead_in_lanes(
     work: Callable[[Lane, Part], Answer], lanes: Sequence[Lane], parts: Sequence[Part], at_once: int
 ) -> Iterator[Answer]:

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 
 import torch
 
-from gdp_desktop.diffusion.at_once import side_by_side
+from gdp_desktop.diffusion.at_once import done_for_each, side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
@@ -251,11 +251,14 @@ class CoarseToFine:
         rest is added, so that the total is the same everywhere."""
         sigma = float(schedule.sigmas[-1])
         alpha = float(schedule.alphas_cumprod[-1]) ** 0.5
-        for rows in in_strips(start.shape[-2]):
+
+        def noisier(rows: Rows) -> None:
             state = rows.of(start, start.shape[-2])
             held = torch.zeros(()) if own is None else rows.of(own, start.shape[-2])
             added = (sigma**2 - held.square()).clamp(min=0).sqrt()
             state.add_(added * field.rows(rows, state)).mul_(alpha)
+
+        done_for_each(noisier, in_strips(start.shape[-2]), start.device)
 
 
 def noise_gain(level: Level) -> torch.Tensor:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.at_once import side_by_side
+from gdp_desktop.diffusion.at_once import done_for_each, side_by_side
 from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, Rows, in_strips
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
@@ -23,13 +23,16 @@ def as_tensor(photo: Photo, region: Rect, padding: Padding) -> torch.Tensor:
     rows = np.pad(np.arange(len(pixels)), below, mode="symmetric")
     tensor = torch.empty(1, 3, len(rows), pixels.shape[1] + sum(beside))
     half = np.float32(np.iinfo(pixels.dtype).max / 2)
-    for strip in in_strips(len(rows)):
+
+    def converted(strip: Rows) -> None:
         values = pixels[rows[strip.top : strip.bottom]]
         wide = np.pad(values, ((0, 0), beside, (0, 0)), mode="symmetric")
         for channel, target in zip(cv2.split(wide), strip.of(tensor, len(rows))[0], strict=True):
             into = target.numpy()
             np.divide(channel, half, out=into)
             into -= 1
+
+    done_for_each(converted, in_strips(len(rows)), tensor.device)
     return tensor
 
 
@@ -44,18 +47,21 @@ def composed(
     else:
         pixels = photo.pixels.copy()
         target = pixels[region.slices]
-    for rows in in_strips(len(target)):
+
+    def painted(rows: Rows) -> None:
         part = slice(rows.top, rows.bottom)
         unit = (x0[0, :, part, : target.shape[1]].permute(1, 2, 0).numpy() + 1) / 2
-        painted: np.ndarray | bool = True
+        changed: np.ndarray | bool = True
         if mask is not None:
             strength = mask.pixels[region.slices][part][..., None]
             # A soft brush edge blends; from half strength on the result counts alone.
             share = np.minimum(strength.astype(np.float32) / 128, 1)
             unit = share * unit + (1 - share) * (target[part] / np.float32(peak))
-            painted = strength > 0
+            changed = strength > 0
         values = np.rint(unit.clip(0, 1) * np.float32(peak)).astype(pixels.dtype)
-        np.copyto(target[part], values, where=painted)
+        np.copyto(target[part], values, where=changed)
+
+    done_for_each(painted, in_strips(len(target)), x0.device)
     return photo.with_pixels(pixels)
 
 

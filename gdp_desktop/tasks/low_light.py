@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.at_once import side_by_side
+from gdp_desktop.diffusion.at_once import done_for_each
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import (
     decode,
@@ -29,7 +29,7 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
-from gdp_desktop.diffusion.strips import Rows, in_padded_strips
+from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
@@ -249,14 +249,14 @@ def log_brightness(y: torch.Tensor) -> torch.Tensor:
     height = y.shape[-2]
     guide = y.new_empty(1, 1, *y.shape[-2:])
 
-    def looked_at(inner: Rows, rows: Rows) -> None:
+    def looked_at(inner: Rows) -> None:
+        rows = inner.padded(MARGIN, height)
         # The curve rises, so the brightest encoded value is the brightest light.
         brightness = decode(unit(rows.of(y, height).amax(dim=1, keepdim=True)))
         smooth = F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
         inner.of(guide, height).copy_((smooth[..., inner.inside(rows), :] + 1e-3).log())
 
-    for _ in side_by_side(looked_at, in_padded_strips(height), y.device):
-        pass
+    done_for_each(looked_at, in_strips(height), y.device)
     return guide
 
 
