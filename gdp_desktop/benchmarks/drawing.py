@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -12,6 +13,8 @@ COLOUR = "#2f6f9f"
 
 
 class Line(NamedTuple):
+    """Points (x, y), none negative, in any order; the line goes from left to right."""
+
     name: str
     points: Sequence[tuple[float, float]]
 
@@ -30,8 +33,8 @@ def drawn(lines: Sequence[Line], across: str) -> str:
 
 
 def _panel(line: Line, across: str) -> str:
-    most_x = max((x for x, _ in line.points), default=1.0) or 1.0
-    most_y = max((y for _, y in line.points), default=1.0) or 1.0
+    ticks_x, ticks_y = (ticks([point[axis] for point in line.points]) for axis in (0, 1))
+    most_x, most_y = ticks_x[-1], ticks_y[-1]
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
@@ -41,18 +44,26 @@ def _panel(line: Line, across: str) -> str:
 
     parts = [_text(LEFT, TOP - 12, line.name, "start"),
              _text(WIDTH - RIGHT, HEIGHT - 6, across, "end")]
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        left, y = at(0, share * most_y)
-        x, bottom = at(share * most_x, 0)
-        right = at(most_x, 0)[0]
-        parts.append(f'<path d="M{left:.1f} {y:.1f}H{right:.1f}" stroke="#ddd"/>')
-        parts.append(_text(left - 6, y + 4, f"{share * most_y:.4g}", "end"))
-        parts.append(_text(x, bottom + 16, f"{share * most_x:.4g}", "middle"))
-    places = [at(x, y) for x, y in line.points]
+    for tick in ticks_y:
+        left, y = at(0, tick)
+        parts.append(f'<path d="M{left:.1f} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+        parts.append(_text(left - 6, y + 4, f"{tick:g}", "end"))
+    for tick in ticks_x:
+        x, bottom = at(tick, 0)
+        parts.append(_text(x, bottom + 16, f"{tick:g}", "middle"))
+    places = [at(x, y) for x, y in sorted(line.points)]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOUR}" stroke-width="2"/>')
     parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{COLOUR}"/>' for x, y in places]
     return "".join(parts)
+
+
+def ticks(values: Sequence[float]) -> list[float]:
+    """From 0 to the largest value or above, three to six, a round number apart."""
+    most = max(values, default=1.0) or 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    apart = next(step * power for step in (0.2, 0.5, 1, 2) if 5 * step * power >= most)
+    return [round(k * apart, 10) for k in range(math.ceil(most / apart - 1e-9) + 1)]
 
 
 def _text(x: float, y: float, text: str, anchor: str) -> str:

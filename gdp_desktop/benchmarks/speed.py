@@ -363,7 +363,9 @@ def in_a_process(files: Sequence[Path], recipe: Recipe, *more: str) -> Restored:
 
 
 def summary(out: Path, rows: Sequence[Row]) -> str:
-    by_kind = {kind: [row for row in rows if row["what"] == kind] for kind in
+    # A table that was gone on with has its rows in the order they were measured.
+    ordered = sorted(rows, key=lambda row: (float(row["megapixels"] or 0), row["steps"]))
+    by_kind = {kind: [row for row in ordered if row["what"] == kind] for kind in
                ("photo", "steps", "many photos")}
     parts = [rates(rows), photos_table([row for kind in by_kind.values() for row in kind])]
     parts += [

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from gdp_desktop.benchmarks.drawing import Line, drawn
+from gdp_desktop.benchmarks.drawing import Line, drawn, ticks
 from gdp_desktop.benchmarks.plan import BenchmarkError, LeftOut, Request
 from gdp_desktop.benchmarks.speed import (
     FIGURES,
@@ -117,6 +117,22 @@ def test_a_drawing_holds_every_point_and_name() -> None:
     assert all(0 <= float(c.get("cx")) <= float(root.get("width")) for c in circles)
     texts = [e.text for e in root.iter() if e.tag.endswith("text")]
     assert "time & <memory>" in texts and "megapixels" in texts
+
+
+def test_a_line_goes_from_left_to_right() -> None:
+    root = ElementTree.fromstring(drawn([Line("seconds", [(24, 9), (0.25, 1), (3, 2)])], "size"))
+    [line] = (e for e in root.iter() if e.tag.endswith("polyline"))
+    across = [float(place.split(",")[0]) for place in line.get("points").split()]
+    assert across == sorted(across) and len(across) == 3
+
+
+@pytest.mark.parametrize("most", [0.03, 0.25, 1, 1.9, 24, 99, 100, 514, 5895, 0.0])
+def test_ticks_are_round_and_reach_every_value(most: float) -> None:
+    found = ticks([0.0, most / 3, most])
+    assert found[0] == 0 and found[-1] >= most and 3 <= len(found) <= 6
+    apart = found[1]
+    assert found == pytest.approx([k * apart for k in range(len(found))])
+    assert f"{apart:e}"[0] in "125" and float(f"{apart:.1g}") == pytest.approx(apart)
 
 
 def test_a_photo_that_fails_is_left_out_with_its_reason(tmp_path: Path) -> None:
