@@ -52,8 +52,11 @@ class Waiting:
         top, bottom = 0, rows.shape[-2]
         while top < bottom:
             piece = self.take(min(bottom - top, self._pieces[0].shape[-2]))
-            rows[..., top : top + piece.shape[-2], :] += piece
-            top += piece.shape[-2]
+            end = top + piece.shape[-2]
+            # The way back through a part is long, even where the part is all of it.
+            part = rows if end - top == bottom else rows[..., top:end, :]
+            part.add_(piece)
+            top = end
         return rows
 
 
