@@ -21,6 +21,8 @@ MOST_AT_ONCE = 4
 # Parts of a lane that are begun before they are asked for: one at work, and one so that the lane
 # does not wait for whoever is slow to ask.
 AHEAD = 2
+# Of so few parts there is little to go ahead with, and threads would be in each other's way.
+FEW_PARTS = 4
 
 
 def windows_at_once() -> int:
@@ -73,6 +75,12 @@ def ahead_in_lanes(
         return
     # Every thread has to be told that no gradient is wanted.
     quietly = torch.no_grad()(work)
+    if len(parts) <= FEW_PARTS:
+        for part in parts:
+            for first in range(0, len(lanes), workers):
+                group = [(lane, part) for lane in lanes[first : first + workers]]
+                yield from each_at_once(lambda both: quietly(*both), group)
+        return
     threads = _kept.each_of(workers, cores)
     coming: deque[Future[Answer]] = deque()
     try:
