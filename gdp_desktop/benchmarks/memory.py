@@ -13,7 +13,7 @@ import numpy as np
 
 from gdp_desktop.benchmarks import markdown
 from gdp_desktop.benchmarks.plan import Cell, Figures, LeftOut, Plan, Request, Row
-from gdp_desktop.benchmarks.speed import MIB, in_a_process, made_photo, sizes_of
+from gdp_desktop.benchmarks.whole_jobs import MIB, in_a_process, made_photo, sizes_of
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size

@@ -16,14 +16,11 @@ from gdp_desktop.benchmarks.speed import (
     SIZES,
     adm_photo,
     flops,
-    in_a_process,
-    made_photo,
     reckoned,
     seconds_of_walks,
-    size_of,
-    sizes_of,
     summary,
 )
+from gdp_desktop.benchmarks.whole_jobs import in_a_process, made_photo, size_of, sizes_of
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
@@ -36,11 +33,11 @@ def request_with(out: Path, *sizes: str) -> Request:
 
 
 def test_sizes_are_megapixels(tmp_path: Path) -> None:
-    assert sizes_of(request_with(tmp_path)) == SIZES
-    assert sizes_of(request_with(tmp_path, "3", "0.25", "3")) == (0.25, 3)
+    assert sizes_of(request_with(tmp_path), SIZES) == SIZES
+    assert sizes_of(request_with(tmp_path, "3", "0.25", "3"), SIZES) == (0.25, 3)
     for wrong in ("0", "-1", "201", "large", "nan"):
         with pytest.raises(BenchmarkError) as raised:
-            sizes_of(request_with(tmp_path, wrong))
+            sizes_of(request_with(tmp_path, wrong), SIZES)
         assert wrong in str(raised.value) and str(raised.value).endswith(".")
 
 
