@@ -198,11 +198,14 @@ class Measurements:
         with tempfile.TemporaryDirectory() as folder:
             seeds = range(self._request.seed, self._request.seed + MANY)
             files = [made_photo(Path(folder), MANY_SIZE, seed) for seed in seeds]
-            ready = [prepare(Job(file, recipe)) for file in files]
-            pixels = sum(one.solver.total_pixels for one in ready)
+            # All are of one size, and only one problem is held at a time.
+            ready = prepare(Job(files[0], recipe))
+            size, batch = ready.size, ready.window_batch
+            del ready
+            pixels = sum(prepare(Job(file, recipe)).solver.total_pixels for file in files)
             (reports, peak, seconds), network = self._beside_the_network(
                 pixels, lambda: in_a_process(files, recipe, "--jobs", str(jobs)),
-                ready[0].size, ready[0].window_batch,
+                size, batch,
             )
         return network | {
             "megapixels": MANY * MANY_SIZE, "seconds": seconds, "peak_mib": peak,
@@ -332,17 +335,19 @@ def photos_table(rows: Sequence[Row]) -> str:
                "estimated s", "estimated MiB"]
     first = (("seconds", 1), ("peak_mib", 0), ("evaluations", 0), ("overhead", 2))
     last = (("estimated_seconds", 1), ("estimated_mib", 0))
-
-    def of_windows(row: Row) -> str:
-        windows = row["window_seconds"]
-        return f"{float(row['seconds']) / float(windows):.2f}" if windows else "–"
-
     return markdown.table(columns, [
         [row["case"], row["steps"] or "default",
-         *(markdown.mean([row], figure, digits) for figure, digits in first), of_windows(row),
+         *(markdown.mean([row], figure, digits) for figure, digits in first),
+         "–" if (ratio := beside_windows(row)) is None else f"{ratio:.2f}",
          *(markdown.mean([row], figure, digits) for figure, digits in last)]
         for row in rows
     ], texts=2)
+
+
+def beside_windows(row: Row) -> float | None:
+    """How many times as long as its pixels take in windows alone."""
+    windows = row["window_seconds"]
+    return float(row["seconds"]) / float(windows) if windows else None
 
 
 def rates_of_many(photos: Sequence[Row], many: Sequence[Row]) -> Iterator[str]:
@@ -351,10 +356,9 @@ def rates_of_many(photos: Sequence[Row], many: Sequence[Row]) -> Iterator[str]:
         return
     largest = max(photos, key=lambda row: float(row["megapixels"]))
     for row in many:
-        if row["window_seconds"] and largest["window_seconds"]:
-            beside, alone = (float(r["seconds"]) / float(r["window_seconds"])
-                             for r in (row, largest))
-            share = alone / beside
+        its, one = beside_windows(row), beside_windows(largest)
+        if its and one:
+            share = one / its
             yield (
                 f"Pixels per second of {row['case']}, beside those of {largest['case']}: "
                 f"{share:.2f} (0.9 is the aim)."

@@ -66,7 +66,8 @@ def ahead_in_lanes(
     """``work(lane, part)`` of every lane for the first part, then for the second and so on.
 
     A lane gets its parts in their order and one at a time, and at most ``at_once`` lanes are at
-    work.  They go on while the caller does something with the answers, who so keeps no core idle.
+    work.  Of many parts they go on while the caller does something with the answers, who so keeps
+    no core idle.
     """
     cores = torch.get_num_threads()
     workers = min(len(lanes), at_once, cores)

@@ -208,7 +208,7 @@ class LowLight(Degradation):
 
 
 def _hop(image: torch.Tensor, pixels: int) -> int:
-    """Every so-manieth row and column are at least so many pixels, or all there are."""
+    """n such that every n-th row and column are at least so many pixels, or all there are."""
     return max(1, math.isqrt(image[0, 0].numel() // pixels))
 
 
