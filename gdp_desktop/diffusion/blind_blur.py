@@ -1,13 +1,14 @@
-"""Blur with an unknown kernel, learned from the photo while it is restored."""
+"""Blur with an unknown kernel, found in the photo and made better while it is restored."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.kernel_fit import kernel_from_edges
+from gdp_desktop.diffusion.kernel_search import KernelSearch
 from gdp_desktop.diffusion.kernels import (
     doubled_kernel,
     fitted_into,
@@ -15,19 +16,8 @@ from gdp_desktop.diffusion.kernels import (
     halved_kernel,
     on_the_simplex,
 )
-from gdp_desktop.diffusion.shock_filter import steepened
 
 FIT_DAMPING = 0.4
-FIT_STEPS = 60
-# Weight of ½‖k‖² beside the energy of the edges; it decides where the edges say nothing.
-REGULARITY = 3e-3
-# Taps weaker than this share of the strongest are noise of the fit.
-SMALLEST_TAP = 0.03
-# x0 still holds some of the blur, and would explain y with a kernel too small.  Steps of the shock
-# filter at full size; halved at each coarser level, where edges are sharper.
-STEEPENING = 2
-# Only gradients this many times the median one count as edges.
-EDGE_FACTOR = 4.0
 
 
 class BlindBlur(Blur):
@@ -41,25 +31,38 @@ class BlindBlur(Blur):
     guidance_bytes = 340
 
     def __init__(
-        self, size: int, kernel: torch.Tensor | None = None, steepening: int = STEEPENING
+        self, size: int, kernel: torch.Tensor | None = None, search: KernelSearch | None = None
     ) -> None:
         start = gaussian_kernel(max(size / 8, 0.4)) if kernel is None else kernel
         super().__init__(on_the_simplex(fitted_into(start, size)))
-        self.size, self.steepening = size, steepening
+        self.size, self._search = size, search
+        self._looked_for = False
 
     def shrunk(self) -> BlindBlur:
         half = self.size // 2 | 1
-        return BlindBlur(half, halved_kernel(self.kernel.double()), self.steepening // 2)
+        return BlindBlur(half, halved_kernel(self.kernel.double()), self._search)
 
     def adopt(self, coarse: Blur) -> None:  # type: ignore[override]
         self.replace(doubled_kernel(coarse.kernel.double(), self.size))
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
-        """A damped step towards the kernel that turns the edges of x0 into those of y."""
-        sharp = steepened(x0.mean(dim=1, keepdim=True), self.steepening)
-        fitted = kernel_from_edges(sharp, y, self.kernel)
+        """The first time the kernel is looked for in the photo, whose blur is still in x0.  From
+        then on, a damped step towards the kernel that turns the edges of x0 into those of y."""
+        if not self._looked_for:
+            self._looked_for = True
+            self._begin_with(self._search or KernelSearch(y, self.size))
+            return
+        fitted = kernel_from_edges(x0, y, self.kernel)
         if fitted is not None:
             self.replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
+
+    def _begin_with(self, search: KernelSearch) -> None:
+        """The kernel found at full size, where it is told best, made small for this level."""
+        found, size = search.kernel, search.size
+        while found is not None and size > self.size:
+            found, size = halved_kernel(found), size // 2 | 1
+        if found is not None:
+            self.replace(on_the_simplex(fitted_into(found, self.size)))
 
     def estimate(self) -> dict[str, Any]:
         return super().estimate() | {"kernel_size": self.size}
@@ -71,76 +74,3 @@ class BlindBlur(Blur):
         """Takes a kernel of the same shape that was learned elsewhere."""
         self.kernel.copy_(kernel)
         self.row = self.column = None
-
-
-def kernel_from_edges(
-    x0: torch.Tensor, y: torch.Tensor, start: torch.Tensor
-) -> torch.Tensor | None:
-    """argmin ½Σ‖k * ∂x0 - ∂y‖² + ½λ‖k‖² over kernels on the simplex, or None without edges.
-
-    Gradients instead of intensities, because nearly any kernel explains flat areas; and only the
-    strong ones of x0 (Cho and Lee 2009), because its fine texture is still the blurred photo's.
-    Accelerated projected gradient (Beck and Teboulle 2009) over the kernel alone: all that the
-    photo has to say lies in two correlations, computed once.  From there on it is small, and in
-    main memory.
-    """
-    x0, y = x0.mean(dim=(0, 1)).double(), y.mean(dim=(0, 1)).double()
-    height, width = start.shape
-    own = torch.zeros(2 * height - 1, 2 * width - 1, dtype=torch.float64)
-    wanted = torch.zeros(height, width, dtype=torch.float64)
-    for side in (0, 1):
-        edges, blurred = _strong(_gradient(x0, side)), _gradient(y, side)
-        own += _correlation(edges, edges, height - 1, width - 1).cpu()
-        wanted += _correlation(blurred, edges, height // 2, width // 2).cpu()
-    energy = float(own[height - 1, width - 1])
-    if energy < 1e-6 * x0.numel():
-        return None
-    own[height - 1, width - 1] += REGULARITY * energy
-
-    def slope(kernel: torch.Tensor) -> torch.Tensor:
-        # own is symmetric, so correlation and convolution are the same.
-        padded = F.pad(kernel, (width - 1, width - 1, height - 1, height - 1))
-        return F.conv2d(padded[None, None], own[None, None])[0, 0] - wanted
-
-    steepest = float(torch.fft.fft2(own).abs().max())
-    kernel = lead = start.double().cpu()
-    momentum = 1.0
-    for _ in range(FIT_STEPS):
-        before, kernel = kernel, on_the_simplex(lead - slope(lead) / steepest)
-        following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-        lead = kernel + (momentum - 1) / following * (kernel - before)
-        momentum = following
-    kernel = torch.where(kernel < SMALLEST_TAP * kernel.max(), 0.0, kernel)
-    return _centred(kernel / kernel.sum()).to(start.device)
-
-
-def _gradient(image: torch.Tensor, side: int) -> torch.Tensor:
-    gradient = torch.zeros_like(image)
-    gradient.narrow(side, 0, image.shape[side] - 1).copy_(image.diff(dim=side))
-    return gradient
-
-
-def _strong(gradient: torch.Tensor) -> torch.Tensor:
-    size = gradient.abs()
-    threshold = EDGE_FACTOR * float(size.flatten()[:: max(1, size.numel() // 100_000)].median())
-    return torch.where(size >= threshold, gradient, 0.0)
-
-
-def _correlation(a: torch.Tensor, b: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    """Σ a(p + d)·b(p) for all shifts d up to (rows, columns); nothing beyond the border."""
-    size = [
-        max(n + reach, 2 * reach + 1) for n, reach in zip(a.shape, (rows, columns), strict=True)
-    ]
-    spectrum = torch.fft.rfft2(a, s=size) * torch.fft.rfft2(b, s=size).conj()
-    shifts = torch.fft.irfft2(spectrum, s=size).roll((rows, columns), (0, 1))
-    return shifts[: 2 * rows + 1, : 2 * columns + 1]
-
-
-def _centred(kernel: torch.Tensor) -> torch.Tensor:
-    """Moved by whole pixels so that its mean is in the middle: a shift of the kernel is one of the
-    photo, and the photo stays where it is."""
-    shifts = []
-    for side in (0, 1):
-        offsets = torch.arange(kernel.shape[side]) - kernel.shape[side] // 2
-        shifts.append(-round(float((kernel.sum(dim=1 - side) * offsets).sum())))
-    return kernel.roll(shifts, (0, 1))

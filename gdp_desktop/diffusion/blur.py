@@ -91,14 +91,14 @@ def _convolved(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 
 def _convolved_by_fft(padded: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
     height, width = padded.shape[-2:]
-    size = [_quick_length(height), _quick_length(width)]
+    size = [quick_length(height), quick_length(width)]
     spectrum = torch.fft.rfft2(padded, s=size) * torch.fft.rfft2(kernel.to(padded), s=size)
     # The first h - 1 rows and w - 1 columns are those that ran around the border.
     first_row, first_column = (n - 1 for n in kernel.shape)
     return torch.fft.irfft2(spectrum, s=size)[..., first_row:height, first_column:width]
 
 
-def _quick_length(length: int) -> int:
+def quick_length(length: int) -> int:
     """The next length whose only prime factors are 2, 3 and 5; others are slow to transform."""
     while True:
         rest = length

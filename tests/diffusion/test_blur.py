@@ -21,7 +21,6 @@ from gdp_desktop.diffusion.kernels import (
     on_the_simplex,
     published_kernel,
 )
-from gdp_desktop.diffusion.shock_filter import steepened
 from gdp_desktop.image.geometry import Size
 
 KERNELS = {
@@ -264,15 +263,6 @@ def test_an_unknown_kernel_moves_through_the_pyramid() -> None:
     assert along == pytest.approx(14 / math.sqrt(12), rel=0.1) and across < 1.2
     assert angle == pytest.approx(30, abs=3)
     assert torch.equal(fine.by_products()["kernel"], fine.kernel)
-
-
-def test_steepening_makes_edges_steep_and_nothing_else() -> None:
-    edge = blocks(64)[:, :1]
-    soft = Blur(gaussian_kernel(1.5))(edge)
-    steep = steepened(soft, 6)
-    assert float((steep - edge).abs().mean()) < 0.8 * float((soft - edge).abs().mean())
-    assert float(steep.min()) >= float(soft.min()) and float(steep.max()) <= float(soft.max())
-    assert torch.equal(steepened(soft, 0), soft)
 
 
 def test_even_kernels_are_not_kernels() -> None:
