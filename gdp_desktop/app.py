@@ -13,6 +13,8 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication
 
 from gdp_desktop.methods import METHODS
+from gdp_desktop.priors.catalogue import offered
+from gdp_desktop.priors.download import download
 from gdp_desktop.priors.importing import import_prior
 from gdp_desktop.priors.shelf import list_priors
 from gdp_desktop.restoration.estimate import price
@@ -44,7 +46,7 @@ def run(files: list[Path]) -> int:
     QCoreApplication.setApplicationName(APPLICATION)
     app = QApplication(sys.argv[:1])
     apply_theme(app)
-    shelf = PriorShelf(list_priors, import_prior)
+    shelf = PriorShelf(list_priors, import_prior, download, offered())
     program = Program(restore, Repertoire(TASKS, METHODS, shelf), price)
     sys.excepthook = program.mishaps.report
     # Python hears Ctrl-C only when Qt lets it run.

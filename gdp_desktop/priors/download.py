@@ -23,7 +23,7 @@ from gdp_desktop.priors.shelf import PriorInfo, describe
 CHUNK = 1 << 18
 TIMEOUT = 30.0  # seconds without a byte
 HERE = {"localhost", "127.0.0.1", "::1"}
-GO_ON = "the same command goes on from there"
+GO_ON = "trying again goes on from there"
 
 
 def downloadable(name: str) -> Known:

@@ -27,6 +27,7 @@ from gdp_desktop.priors.weights import open_weights
 
 CHUNK = 1 << 20
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# (done, total), total 0 where nobody knows; may raise to stop.
 OnBytes = Callable[[int, int], None]
 
 

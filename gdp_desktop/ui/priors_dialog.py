@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -10,6 +12,8 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QHeaderView,
     QLabel,
+    QMenu,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QTreeWidget,
@@ -18,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.shelf import PriorInfo
 from gdp_desktop.priors.weights import WEIGHTS_SUFFIXES
 from gdp_desktop.ui.dialogs import ask_file, ask_folder
@@ -43,16 +48,22 @@ class PriorsDialog(QDialog):
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self._file = self._button("Import file…", "Take in a file of weights")
         self._folder = self._button("Import folder…", "Take in a folder of the diffusers kind")
+        self._download = self._button("Download", "Fetch a published prior")
+        self._download.setMenu(QMenu(self._download))
+        self._stop = self._button("Stop", "Stop taking in this prior")
         self._lay_out()
         self._file.clicked.connect(self._ask_file)
         self._folder.clicked.connect(self._ask_folder)
+        self._stop.clicked.connect(shelf.stop)
         self._buttons.rejected.connect(self.reject)
         self._list.currentItemChanged.connect(self._describe)
         shelf.changed.connect(self._renew)
-        shelf.imported.connect(self._on_imported)
         shelf.progressed.connect(self._on_progressed)
-        shelf.failed.connect(self._on_failed)
+        shelf.imported.connect(self._on_imported)
+        shelf.stopped.connect(self._on_stopped)
+        shelf.failed.connect(self._say)
         self._renew()
+        self._show_state()
 
     def _button(self, text: str, tip: str) -> QPushButton:
         button = self._buttons.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
@@ -66,8 +77,7 @@ class PriorsDialog(QDialog):
         header = self._list.header()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMinimumSectionSize(NARROWEST)
-        self._bar.setAccessibleName("Import")
-        self._bar.hide()
+        self._bar.setAccessibleName("Taking in a prior")
         self._said.hide()
         column = QVBoxLayout(self)
         column.addWidget(self._list, 1)
@@ -84,6 +94,11 @@ class PriorsDialog(QDialog):
             self._list.addTopLevelItem(item)
         if first := self._list.topLevelItem(0):
             self._list.setCurrentItem(first)
+        menu = self._download.menu()
+        menu.clear()
+        for known in self._shelf.offers:
+            text = f"{known.name}, {file_size(known.bytes)}…"
+            menu.addAction(text, partial(self._ask_terms, known))
 
     def _describe(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:
@@ -95,34 +110,58 @@ class PriorsDialog(QDialog):
     def _ask_folder(self) -> None:
         ask_folder(self, "Import a folder of the diffusers kind", Path.home(), self._take_in)
 
-    def _take_in(self, paths: list[Path]) -> None:
-        self._enable(False)
-        self._bar.setRange(0, 0)
-        self._say(f"Looking at {paths[0].name}…")
-        self._shelf.take_in(paths[0])
+    def _ask_terms(self, known: Known) -> None:
+        box = QMessageBox(QMessageBox.Icon.Question, f"Download {known.name}", f"{known.title}.")
+        box.setParent(self, Qt.WindowType.Dialog)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setInformativeText(
+            f"{known.terms}\n\n{file_size(known.bytes)} from {urlsplit(known.url).hostname}. A "
+            f"network of {known.parameters / 1e6:.0f} million parameters; without a graphics card "
+            "a photo takes hours."
+        )
+        agree = box.addButton("Agree and download", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        agree.clicked.connect(partial(self._fetch, known))
+        box.open()
 
-    def _on_progressed(self, share: float) -> None:
+    def _fetch(self, known: Known) -> None:
+        self._shelf.download(known)
+        self._begin(f"Asking for {known.file}…")
+
+    def _take_in(self, paths: list[Path]) -> None:
+        self._shelf.take_in(paths[0])
+        self._begin(f"Looking at {paths[0].name}…")
+
+    def _begin(self, sentence: str) -> None:
+        self._bar.setRange(0, 0)
+        self._say(sentence)
+
+    def _on_progressed(self, done: float, total: float) -> None:
         self._bar.setRange(0, PARTS)
-        self._bar.setValue(round(share * PARTS))
+        self._bar.setValue(round(done / max(1, total) * PARTS))
+        self._say(f"{file_size(int(done))} of {file_size(int(total))}")
 
     def _on_imported(self, prior: PriorInfo) -> None:
-        self._enable(True)
         self._say(f"{prior.name} can be chosen under Advanced now.")
         for item in self._list.findItems(prior.name, Qt.MatchFlag.MatchExactly):
             self._list.setCurrentItem(item)
 
-    def _on_failed(self, sentence: str) -> None:
-        self._enable(True)
-        self._say(sentence)
+    def _on_stopped(self) -> None:
+        self._say("Stopped. A download goes on from there the next time.")
 
     def _say(self, sentence: str) -> None:
         self._said.setText(sentence)
         self._said.show()
+        self._show_state()
 
-    def _enable(self, enabled: bool) -> None:
-        self._file.setEnabled(enabled)
-        self._folder.setEnabled(enabled)
-        self._bar.setVisible(not enabled)
+    def _show_state(self) -> None:
+        """What can be done now: one prior is taken in at a time."""
+        busy = self._shelf.is_busy
+        for button in (self._file, self._folder):
+            button.setEnabled(not busy)
+        self._download.setEnabled(not busy and bool(self._shelf.offers))
+        self._stop.setVisible(busy)
+        self._bar.setVisible(busy)
 
 
 def _about(prior: PriorInfo) -> str:

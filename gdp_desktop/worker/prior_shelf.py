@@ -9,19 +9,27 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from gdp_desktop.priors.catalogue import Known
+from gdp_desktop.priors.importing import OnBytes
 from gdp_desktop.priors.shelf import PriorInfo
 from gdp_desktop.restoration.job import Cancelled, CancelToken
 from gdp_desktop.worker.runner import stop_thread
 
 SECONDS_BETWEEN_PROGRESS = 0.05
 
+Taking = Callable[[OnBytes], PriorInfo]
+
 
 class ImportPrior(Protocol):
-    """Copies a file or folder to where priors lie; ``on_bytes`` (done, total) may raise to stop."""
+    """Copies a file or folder to where priors lie."""
 
-    def __call__(
-        self, source: Path, *, on_bytes: Callable[[int, int], None]
-    ) -> PriorInfo: ...
+    def __call__(self, source: Path, *, on_bytes: OnBytes) -> PriorInfo: ...
+
+
+class DownloadPrior(Protocol):
+    """Fetches a published prior to where priors lie, or goes on with it."""
+
+    def __call__(self, known: Known, *, on_bytes: OnBytes) -> PriorInfo: ...
 
 
 class _Worker(QObject):
@@ -29,84 +37,128 @@ class _Worker(QObject):
 
     listed = Signal(object)
     imported = Signal(object)
-    progressed = Signal(float)
+    progressed = Signal(float, float)
+    stopped = Signal()
     failed = Signal(str)
 
-    def __init__(
-        self, list_priors: Callable[[], Sequence[PriorInfo]], import_prior: ImportPrior
-    ) -> None:
+    def __init__(self, list_priors: Callable[[], Sequence[PriorInfo]]) -> None:
         super().__init__()
-        self.token = CancelToken()
-        self._list_priors, self._import_prior = list_priors, import_prior
+        self._list_priors = list_priors
         self._next = 0.0
 
-    @Slot(object)
-    def take_in(self, source: Path) -> None:
+    @Slot(object, object)
+    def take(self, taking: Taking, token: CancelToken) -> None:
+        def on_bytes(done: int, total: int) -> None:
+            token.raise_if_cancelled()
+            if time.monotonic() >= self._next:
+                self._next = time.monotonic() + SECONDS_BETWEEN_PROGRESS
+                self.progressed.emit(done, total)
+
         try:
-            info = self._import_prior(source, on_bytes=self._on_bytes)
+            info = taking(on_bytes)
             self.listed.emit(list(self._list_priors()))
             self.imported.emit(info)
         except Cancelled:
-            pass
+            self.stopped.emit()
         except Exception as error:
             self.failed.emit(str(error) or type(error).__name__)
 
-    def _on_bytes(self, done: int, total: int) -> None:
-        self.token.raise_if_cancelled()
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + SECONDS_BETWEEN_PROGRESS
-            self.progressed.emit(done / max(1, total))
-
 
 class PriorShelf(QObject):
-    """Lives in the GUI thread; ``priors`` are those that were last listed, the default first."""
+    """Lives in the GUI thread; ``priors`` are those that were last listed, the default first, and
+    ``offers`` the published ones that can be downloaded.
+
+    One prior is taken in at a time: ``progressed`` (bytes done, of all) is heard of it, and then
+    ``imported``, ``stopped`` or ``failed``.
+    """
 
     changed = Signal()
     imported = Signal(object)
-    progressed = Signal(float)
+    progressed = Signal(float, float)
+    stopped = Signal()
     failed = Signal(str)
-    _asked = Signal(object)
+    _asked = Signal(object, object)
 
     def __init__(
         self,
         list_priors: Callable[[], Sequence[PriorInfo]],
         import_prior: ImportPrior,
+        download: DownloadPrior,
+        offers: Sequence[Known],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.priors = tuple(list_priors())
-        self._worker = _Worker(list_priors, import_prior)
+        self._import_prior, self._download, self._offers = import_prior, download, offers
+        self._token: CancelToken | None = None
+        self._worker = _Worker(list_priors)
         self._thread = QThread()
         self._worker.moveToThread(self._thread)
-        self._asked.connect(self._worker.take_in)
+        self._asked.connect(self._worker.take)
         self._worker.listed.connect(self._on_listed)
-        self._worker.imported.connect(self._on_imported)
         self._worker.progressed.connect(self._on_progressed)
+        self._worker.imported.connect(self._on_imported)
+        self._worker.stopped.connect(self._on_stopped)
         self._worker.failed.connect(self._on_failed)
         self._thread.start()
 
+    @property
+    def is_busy(self) -> bool:
+        return self._token is not None
+
+    @property
+    def offers(self) -> tuple[Known, ...]:
+        """Those that are not here yet."""
+        here = {prior.name for prior in self.priors}
+        return tuple(known for known in self._offers if known.name not in here)
+
     def take_in(self, source: Path) -> None:
         """Check a weights file, or a folder of the diffusers kind, and copy it."""
-        self._asked.emit(source)
+        self._begin(lambda on_bytes: self._import_prior(source, on_bytes=on_bytes))
+
+    def download(self, known: Known) -> None:
+        """Fetch a published prior, whose terms the user has agreed to, or the rest of it."""
+
+        def taking(on_bytes: OnBytes) -> PriorInfo:
+            return self._download(
+                known, on_bytes=lambda done, total: on_bytes(done, total or known.bytes)
+            )
+
+        self._begin(taking)
+
+    def stop(self) -> None:
+        """What is copied leaves nothing behind; what is downloaded goes on the next time."""
+        if self._token is not None:
+            self._token.cancel()
 
     def shutdown(self, milliseconds: int = 5000) -> bool:
-        """Stops in mid-copy, which leaves nothing behind."""
-        self._worker.token.cancel()
+        self.stop()
         return stop_thread(self._thread, milliseconds)
+
+    def _begin(self, taking: Taking) -> None:
+        self._token = CancelToken()
+        self._asked.emit(taking, self._token)
 
     @Slot(object)
     def _on_listed(self, priors: list[PriorInfo]) -> None:
         self.priors = tuple(priors)
         self.changed.emit()
 
+    @Slot(float, float)
+    def _on_progressed(self, done: float, total: float) -> None:
+        self.progressed.emit(done, total)
+
     @Slot(object)
     def _on_imported(self, info: PriorInfo) -> None:
+        self._token = None
         self.imported.emit(info)
 
-    @Slot(float)
-    def _on_progressed(self, share: float) -> None:
-        self.progressed.emit(share)
+    @Slot()
+    def _on_stopped(self) -> None:
+        self._token = None
+        self.stopped.emit()
 
     @Slot(str)
     def _on_failed(self, sentence: str) -> None:
+        self._token = None
         self.failed.emit(sentence)

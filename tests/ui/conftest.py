@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from gdp_desktop.app import Program
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
+from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.shelf import PriorInfo
 from gdp_desktop.restoration.job import Job
 from gdp_desktop.tasks import TASKS
@@ -41,7 +43,14 @@ ALL_METHODS = {**METHODS, SLOW.id: SLOW}
 class FakeShelf:
     """Takes in any file but an empty one."""
 
+    published = Known(
+        "published", "A published prior", "published.pt", tensors=5, parameters=7_000_000,
+        bytes=4 * 10**6, licence="research only", terms="For research alone.",
+        url="https://example.org/published.pt",
+    )
+
     def __init__(self) -> None:
+        self.slow = threading.Event()
         self.priors = [prior("photo-small", is_default=True), prior("other")]
 
     def list_priors(self) -> list[PriorInfo]:
@@ -52,6 +61,14 @@ class FakeShelf:
             raise ValueError(f"{source.name} holds nothing; choose a file of weights.")
         on_bytes(1, 2)
         self.priors.append(prior(source.stem, licence="MIT", terms="Do as you like."))
+        return self.priors[-1]
+
+    def download(self, known: Known, *, on_bytes: Callable[[int, int], None]) -> PriorInfo:
+        """Nobody says how long the file is; with ``slow`` it comes until somebody stops it."""
+        on_bytes(10**6, 0)
+        while self.slow.is_set():
+            on_bytes(10**6, 0)
+        self.priors.append(prior(known.name, licence=known.licence, terms=known.terms))
         return self.priors[-1]
 
 
@@ -68,9 +85,13 @@ OpenPhoto = Callable[..., Path]
 
 
 @pytest.fixture
-def program(qtbot: QtBot, engine: FakeEngine) -> Iterator[Program]:
-    shelf = FakeShelf()
-    priors = PriorShelf(shelf.list_priors, shelf.import_prior)
+def shelf() -> FakeShelf:
+    return FakeShelf()
+
+
+@pytest.fixture
+def program(qtbot: QtBot, engine: FakeEngine, shelf: FakeShelf) -> Iterator[Program]:
+    priors = PriorShelf(shelf.list_priors, shelf.import_prior, shelf.download, (shelf.published,))
     program = Program(engine, Repertoire(ALL_TASKS, ALL_METHODS, priors), price)
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)
