@@ -12,7 +12,7 @@ import numpy as np
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import find_photos, refuse_target, result_path
+from gdp_desktop.image.files import PHOTO_SUFFIXES, find_photos, refuse_target, result_path
 from gdp_desktop.image.photo import load_photo
 
 # The brightness, of [0, 1], that an exposure meter aims at.
@@ -85,6 +85,27 @@ def output_folder(folder: Path) -> Path:
     return folder
 
 
+class Place(NamedTuple):
+    """Where results go: as this one ``file``, or under names of their own into a ``folder`` or, if
+    that is None, beside their photos."""
+
+    folder: Path | None = None
+    file: Path | None = None
+
+
+def place_for(results: int, given: Path) -> Place:
+    """What was given with -o: a file if it is named like a photo, else a folder, which is made if
+    it is missing."""
+    if given.suffix.lower() not in PHOTO_SUFFIXES or given.is_dir():
+        return Place(folder=output_folder(given))
+    if results > 1:
+        raise BadUsage(
+            f"{printable(given)} names one file for {results} results; give a folder with -o."
+        )
+    output_folder(given.parent)
+    return Place(file=given)
+
+
 class Targets:
     """Gives each photo of a run a name of its own for its result.
 
@@ -92,20 +113,23 @@ class Targets:
     about results of earlier runs.
     """
 
-    def __init__(self, inputs: Iterable[Path], folder: Path | None, overwrite: bool) -> None:
-        self._folder, self._overwrite = folder, overwrite
+    def __init__(self, inputs: Iterable[Path], place: Place, overwrite: bool) -> None:
+        self._place, self._overwrite = place, overwrite
         self._taken = {_identity(path) for path in inputs}
         self._inputs = frozenset(self._taken)
 
     def claim(self, source: Path, sample: int = 1) -> Path:
-        """NAME-restored.EXT, or NAME-restored-s2.EXT for another sample.
+        """The file that was asked for, or NAME-restored.EXT, NAME-restored-s2.EXT for another
+        sample.
 
         Raises PhotoError if nothing can be written there, before the long work.
         """
-        wished = result_path(source, self._folder)
-        if sample > 1:
-            wished = wished.with_stem(f"{wished.stem}-s{sample}")
-        target = next(name for name in _numbered(wished) if self._is_free(name))
+        target = self._place.file or self._free_name(source, sample)
+        if _identity(target) in self._taken or self._has_an_input_beside(target):
+            raise PhotoError(
+                f"{shown(target)} would take the place of something that was given; choose another "
+                "name with -o."
+            )
         refuse_target(target, overwrite=self._overwrite)
         if not os.access(target.parent, os.W_OK):
             raise PhotoError(
@@ -114,6 +138,12 @@ class Targets:
             )
         self._taken.add(_identity(target))
         return target
+
+    def _free_name(self, source: Path, sample: int) -> Path:
+        wished = result_path(source, self._place.folder)
+        if sample > 1:
+            wished = wished.with_stem(f"{wished.stem}-s{sample}")
+        return next(name for name in _numbered(wished) if self._is_free(name))
 
     def _is_free(self, name: Path) -> bool:
         if _identity(name) in self._taken or self._has_an_input_beside(name):

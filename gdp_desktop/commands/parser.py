@@ -74,7 +74,8 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--task", required=True, help="what to do; see the command tasks")
     add("--mask", type=Path, metavar="MASK.png",
         help="a picture of the photo's size: white is restored, black stays as it is")
-    add("-o", "--output", type=Path, metavar="DIR", help="folder for the results")
+    add("-o", "--output", type=Path, metavar="WHERE",
+        help="folder for the results, or a file for one result; its ending says the format")
     add("--overwrite", action="store_true", help="replace results that are already there")
     add("--steps", type=int, metavar="N", help="more is finer and slower (default: the task's)")
     add("--seed", type=_seed, metavar="S", default=0,

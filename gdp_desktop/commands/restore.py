@@ -18,10 +18,11 @@ from gdp_desktop.commands.costs import tell_costs, words
 from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
 from gdp_desktop.commands.inputs import (
     Input,
+    Place,
     Targets,
     meant_photos,
     meant_scenes,
-    output_folder,
+    place_for,
 )
 from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import Line, Lines, duration
@@ -64,15 +65,14 @@ def run(options: argparse.Namespace) -> int:
     if options.estimate:
         return tell_costs(inputs, request, options.json)
     photos = [path for found in inputs for path in (found.path, *found.others) if not found.error]
-    folder = output_folder(options.output) if options.output and photos else None
-    protected = [*photos, options.mask] if options.mask else photos
-    targets = Targets(protected, folder, options.overwrite)
-
     # A photo that cannot be read is not tried again for every sample.
     wanted = [
         (found, sample) for found in inputs
         for sample in range(1, 1 + (options.samples if found.error is None else 1))
     ]
+    place = place_for(len(wanted), options.output) if options.output and photos else Place()
+    protected = [*photos, options.mask] if options.mask else photos
+    targets = Targets(protected, place, options.overwrite)
     teller = _Teller(options.json, many=len(wanted) > 1)
     tell_cost = None if options.json else teller.tell_cost
     # More than there are cores would only take more memory.

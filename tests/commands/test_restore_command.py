@@ -100,6 +100,36 @@ class TestNames:
         assert list(contents(tmp_path / "new")) == ["folder/photo-restored.png"]
         assert list(contents(photo.parent)) == ["photo.png"]
 
+    @pytest.mark.parametrize("ending", [".png", ".JPG", ".tif", ".webp"])
+    def test_one_result_can_be_named_and_so_its_format(
+        self, ending: str, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        wished = tmp_path / "new" / f"bright{ending}"
+        [report] = restore(photo, "-o", wished).reports
+        assert report["output"] == str(wished) and load_photo(wished).size == SIZE
+        assert list(contents(tmp_path / "new")) == [wished.name]
+        before = wished.read_bytes()
+        again = restore(photo, "-o", wished)
+        assert again.code == FAILED and "already exists" in again.sentence
+        assert wished.read_bytes() == before
+        assert restore(photo, "-o", wished, "--overwrite").code == 0
+
+    def test_a_folder_may_be_named_like_a_photo(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "folder.png").mkdir()
+        assert restore(photo, "-o", tmp_path / "folder.png").code == 0
+        assert list(contents(tmp_path / "folder.png")) == ["photo-restored.png"]
+
+    @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+    def test_a_named_result_never_takes_the_place_of_the_photo(
+        self, overwrite: tuple[str], restore: Run, photo: Path
+    ) -> None:
+        before = photo.read_bytes()
+        outcome = restore(photo, "-o", photo, *overwrite)
+        assert outcome.code == FAILED and "take the place" in outcome.sentence
+        assert contents(photo.parent) == {photo.name: before}
+
     @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
     def test_equal_names_do_not_collide(
         self, overwrite: tuple[str], restore: Run, put_photo: Put, folder: Path, tmp_path: Path
@@ -204,8 +234,18 @@ class TestBadUsage:
         cut.write_bytes(prior.read_bytes()[:-100])
         self.refused(restore, photo, ["--prior", cut], "cut.safetensors")
 
-    def test_output_is_a_file(self, restore: Run, photo: Path) -> None:
-        self.refused(restore, photo, ["-o", photo], "not a folder")
+    def test_output_is_another_kind_of_file(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "notes.txt").write_text("no folder")
+        self.refused(restore, photo, ["-o", tmp_path / "notes.txt"], "not a folder")
+
+    def test_one_file_for_several_results(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        words = ["-o", tmp_path / "out" / "result.png", "--samples", 2]
+        self.refused(restore, photo, words, "one file for 2 results")
+        assert not (tmp_path / "out").exists()
 
     def test_output_folder_cannot_be_made(self, restore: Run, photo: Path) -> None:
         self.refused(restore, photo, ["-o", photo / "below"], "-o")
