@@ -12,7 +12,7 @@ from gdp_desktop.priors.places import MODEL_FOLDERS
 ROOT = Path(__file__).parents[2]
 CARD = ROOT / "models" / "README.md"
 TABLES = {page.stem: page for page in sorted((ROOT / "docs" / "benchmarks").glob("*.md"))}
-OF_THE_PRIOR = ("denoising", "denoising-all", "restoration")
+OF_THE_PRIOR = ("denoising", "denoising-all", "restoration", "restoration-blind")
 every_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
 
 
