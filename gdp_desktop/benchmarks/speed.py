@@ -217,7 +217,7 @@ class Measurements:
 def seconds_of_walks(prior: Prior, size: Size, batch: int) -> list[float]:
     """Seconds for every pixel that the prior sees where a photo of this size is sent through it in
     the shape that a job has at full size, and nothing else is done; of several times."""
-    tiler = tiling_of(prior, FULL_SIZE_SIGMA)
+    tiler = tiling_of(prior, FULL_SIZE_SIGMA, batch)
     tall = min(size.height, ROW_GROUPS * tiler.largest(size).height)
     few = Size(size.width, tall // prior.stride * prior.stride)
     tiled, i = for_any_size(prior, tiler, batch), len(prior.schedule) // 10

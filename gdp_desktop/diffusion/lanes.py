@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -28,12 +29,17 @@ MOST_SEEN = 1.5
 NEAR_SIGMA, FAR_SIGMA = 0.3, 1.0
 
 
+@dataclass(frozen=True)
 class Lanes(Tiler):
-    """Lanes over a photo, and how to blend them: windows over all of its height.
+    """Lanes over a photo, at most so ``many``, and how to blend them: windows over all of its
+    height.
 
-    The part of a lane that is seen at once has half as many pixels as a window: fewer would take
-    longer each, more hold more memory.
+    The part of a lane that is seen at once has ``at_once`` windows' worth of pixels.  On a
+    processor that is half of one: fewer would take longer each, more hold more memory.
     """
+
+    many: int = 4
+    at_once: float = 0.5
 
     def starts(self, length: int) -> list[int]:
         """Where lanes begin along a photo's width."""
@@ -47,7 +53,8 @@ class Lanes(Tiler):
     def count(self, width: int) -> int:
         return next((
             n for windows, n in LANES
-            if width > windows * self.window and n * self._lane(width, n) <= MOST_SEEN * width
+            if n <= self.many and width > windows * self.window
+            and n * self._lane(width, n) <= MOST_SEEN * width
         ), 1)
 
     def windows(self, size: Size) -> list[Rect]:
@@ -69,8 +76,8 @@ class Lanes(Tiler):
         return Size(self.lane(size.width), min(self._most_rows(size.width), size.height))
 
     def _most_rows(self, width: int) -> int:
-        rows = self.window**2 // 2 // self.lane(width) // self.stride * self.stride
-        return max(FEWEST_ROWS, rows)
+        rows = int(self.at_once * self.window**2) // self.lane(width)
+        return max(FEWEST_ROWS, rows // self.stride * self.stride)
 
     def _hop(self, width: int, count: int) -> int:
         shared = 2 * self.halo + self.ramp
@@ -99,17 +106,16 @@ class LanedPrior(TiledPrior):
         super().__init__(prior, lanes, batch, window_done)
 
     def strips(self, x_t: torch.Tensor, i: int) -> Iterator[Strip]:
-        photos, size = len(x_t), Size(x_t.shape[-1], x_t.shape[-2])
+        size = Size(x_t.shape[-1], x_t.shape[-2])
         starts, shares = self.tiler.starts(size.width), self._shares(size.width, x_t.device)
         fixed = self.prior.log_variance(i, x_t)
         known, top = Waiting(), 0
         answers = self._answers(x_t, i, size)
         for rows in self.tiler.rows(size):
             parts: list[torch.Tensor] = []
-            while len(parts) < len(starts):
-                for part in next(answers).split(photos):
-                    parts.append(part)
-                    self.window_done()
+            for _ in starts:
+                parts.append(next(answers))
+                self.window_done()
             known.put(self._blended(parts, starts, shares))
             is_last = rows.bottom == size.height
             end = size.height if is_last else (top + known.count) // ALIGNMENT * ALIGNMENT
@@ -118,22 +124,17 @@ class LanedPrior(TiledPrior):
                 top = end
 
     def _answers(self, x_t: torch.Tensor, i: int, size: Size) -> Iterator[torch.Tensor]:
-        """What is known once every lane has been given further rows: of one lane after the other,
-        (N, 3, h, lane), or of several lanes stacked."""
-        photos, lane, starts = len(x_t), self.tiler.lane(size.width), self.tiler.starts(size.width)
-        # A graphics card takes several lanes as one batch, a processor each on cores of its own.
-        stacked = 1 if self.prior.device.type == "cpu" else self.batch
-        groups = [starts[k : k + stacked] for k in range(0, len(starts), stacked)]
-        walks = [(group, self.prior.walk(i, photos * len(group))) for group in groups]
+        """What is known once every lane has been given further rows, (N, 3, h, lane), of one lane
+        after the other."""
+        lane = self.tiler.lane(size.width)
+        walks = [(left, self.prior.walk(i, len(x_t))) for left in self.tiler.starts(size.width)]
 
-        def further(lanes: tuple[list[int], Walk], rows: Rows) -> torch.Tensor:
-            group, walk = lanes
-            seen = x_t[..., rows.top : rows.bottom, :]
-            x_in = torch.cat([seen[..., left : left + lane] for left in group])
-            return walk(x_in, rows.bottom == size.height)
+        def further(of_lane: tuple[int, Walk], rows: Rows) -> torch.Tensor:
+            left, walk = of_lane
+            seen = x_t[..., rows.top : rows.bottom, left : left + lane]
+            return walk(seen, rows.bottom == size.height)
 
-        at_once = self.batch // stacked
-        return ahead_in_lanes(further, walks, self.tiler.rows(size), at_once)
+        return ahead_in_lanes(further, walks, self.tiler.rows(size), self.batch)
 
     def _blended(
         self, parts: list[torch.Tensor], starts: list[int], shares: list[torch.Tensor]
@@ -167,11 +168,13 @@ class LanedPrior(TiledPrior):
         return LanedPrior(self.prior.respaced(schedule), self.tiler, self.batch, self.window_done)
 
 
-def tiling_of(prior: Prior, sigma: float = math.inf) -> Tiler:
+def tiling_of(prior: Prior, sigma: float = math.inf, batch: int = 1) -> Tiler:
     """Lanes for a prior that can be walked row by row, windows for any other.
 
     ``sigma`` is the noise level of x_t at most: the less noise there is, the nearer is all that
-    a convolutional network looks at.
+    a convolutional network looks at.  A graphics card, which has no cores to share out and takes
+    the longer the more often it is called, sees all lanes as one and ``batch`` windows' worth of
+    it at once.
     """
     if not isinstance(prior, UNetPrior):
         return windows_of(prior)
@@ -180,7 +183,9 @@ def tiling_of(prior: Prior, sigma: float = math.inf) -> Tiler:
         halo = halo // 2 // prior.stride * prior.stride
     elif sigma > FAR_SIGMA:
         halo = max(halo, prior.network.config.receptive_radius)
-    return Lanes(prior.window, halo, stride=prior.stride)
+    if prior.device.type == "cpu":
+        return Lanes(prior.window, halo, stride=prior.stride)
+    return Lanes(prior.window, halo, stride=prior.stride, many=1, at_once=batch)
 
 
 def windows_of(prior: Prior) -> Tiler:

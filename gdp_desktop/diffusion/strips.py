@@ -58,8 +58,10 @@ def in_thin_strips(
     top: int, strip: torch.Tensor
 ) -> Iterator[tuple[Rows, Rows, torch.Tensor]]:
     """A strip whose first row is ``top`` cut into thinner ones, for work that takes many times
-    their memory; like ``with_margins``, without any."""
-    for rows in in_strips(strip.shape[-2], THIN_ROWS):
+    their memory; like ``with_margins``, without any.  A graphics card gets it whole: it takes the
+    longer the more often it is called."""
+    thin = THIN_ROWS if strip.device.type == "cpu" else strip.shape[-2]
+    for rows in in_strips(strip.shape[-2], thin):
         there = Rows(top + rows.top, top + rows.bottom)
         yield there, there, strip[..., rows.top : rows.bottom, :]
 

@@ -25,7 +25,7 @@ from gdp_desktop.diffusion.strips import (
     in_thin_strips,
     with_margins,
 )
-from gdp_desktop.diffusion.tiler import WindowDone
+from gdp_desktop.diffusion.tiler import Tiler, WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.task import Problem
@@ -117,9 +117,13 @@ class CoarseToFine:
         remove."""
         starts = ((level, self.start_sigma(level)) for level in self.levels)
         return [
-            (len(self.schedule_for(level, sigma)), tiling_of(self.prior, sigma).windows(level.size))
+            (len(self.schedule_for(level, sigma)), self._tiling(sigma).windows(level.size))
             for level, sigma in starts if sigma > SMALLEST_SIGMA
         ]
+
+    def _tiling(self, sigma: float) -> Tiler:
+        """How a level whose x_t starts with noise of σ is cut for the prior."""
+        return tiling_of(self.prior, sigma, self.window_batch)
 
     def solve(self, generator: torch.Generator, window_done: WindowDone) -> Iterator[Estimate]:
         """Yields the estimate of every strip at every step; the last one ``is_result``, whole."""
@@ -169,7 +173,7 @@ class CoarseToFine:
         """Walks the level's schedule down in place, from x_T to x0, which it returns."""
         schedule, height = self.schedule_for(level, start_sigma), level.size.height
         prior = for_any_size(
-            self.prior.respaced(schedule), tiling_of(self.prior, start_sigma), self.window_batch,
+            self.prior.respaced(schedule), self._tiling(start_sigma), self.window_batch,
             window_done,
         )
         own = self._own_noise(level)

@@ -27,7 +27,7 @@ class ReverseProcess(ABC):
         self.given = given
         self.y, self.degradation = given.problem.y, given.problem.degradation
         self.sigma_y = given.problem.sigma_y[0]
-        self.tiler = tiling_of(given.prior)
+        self.tiler = tiling_of(given.prior, batch=given.window_batch)
         self.schedule = self.choose_schedule()
 
     def choose_schedule(self) -> Schedule:

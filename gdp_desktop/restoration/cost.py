@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Reading, posing and writing a megapixel, in windows through the prior.
 WINDOWS_PER_MEGAPIXEL = 0.5
 # What every job takes before and after, and what is used for the first time, likewise.
-WINDOWS_PER_JOB = 6
+WINDOWS_PER_JOB = 3
 # Guidance and noise of a published method beside the network: one step, or a closed form.
 PUBLISHED_SHARE = 0.15
 

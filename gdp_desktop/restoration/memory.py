@@ -11,7 +11,6 @@ import torch
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
-from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
@@ -65,9 +64,13 @@ def load_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) -> Lo
     return Load(COPIES_OF_PHOTO * photo_bytes, per_pixel * y.pixels)
 
 
-def load_of(before: Load, problem: Problem, x: Size, method: Method, prior: Prior) -> Load:
-    """The same once the problem is posed, for an x of this size."""
-    seen = tiling_of(prior).largest(x).height
+def load_of(
+    before: Load, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
+    window_batch: int = 1,
+) -> Load:
+    """The same once the problem is posed, for an x of this size of which the prior gets no more
+    than so many windows at once."""
+    seen = tiling_of(loaded.prior, batch=window_batch).largest(x).height
     degradation = problem.degradation
     kept = (problem.y, *degradation.buffers(), *degradation.parameters())
     held = sum({t.data_ptr(): t.numel() * t.element_size() for t in kept}.values())
@@ -76,19 +79,20 @@ def load_of(before: Load, problem: Problem, x: Size, method: Method, prior: Prio
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
     solving += 0 if degradation.local else WHOLE_START_PIXEL * x.pixels
     solving += STRIP_PIXEL * x.width * seen
-    rows = rows_at_once(degradation, seen) if method.in_strips else None
+    thin = THIN_ROWS * windows_at_once() if loaded.device == "cpu" else seen
+    rows = rows_at_once(degradation, seen, thin) if method.in_strips else None
     guided = x.width * (x.height if rows is None else min(rows, x.height))
     solving += degradation.guidance_bytes * guided
     return Load(before.given, before.posing, solving, method.goes_back)
 
 
-def rows_at_once(degradation: Degradation, seen: int) -> int | None:
+def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
     """How many rows a method that works in strips guides together, where the prior sees so many at
-    once; None for all there are."""
+    once and those that need no others go in ``thin`` strips; None for all there are."""
     reach = degradation.reach
     if reach is None or degradation.learns_at_every_level:
         return None
-    return seen + 2 * reach if reach else THIN_ROWS * windows_at_once()
+    return seen + 2 * reach if reach else thin
 
 
 def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
@@ -99,7 +103,8 @@ def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) ->
 
 def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the network holds at once for so many windows, wherever it runs."""
-    tiler = (windows_of if load.goes_back else tiling_of)(loaded.prior)
+    prior = loaded.prior
+    tiler = windows_of(prior) if load.goes_back else tiling_of(prior, batch=window_batch)
     across = tiler.starts(x.width)
     largest = max((window.size for window in tiler.windows(x)), key=lambda size: size.pixels)
     pixels = largest.pixels * min(window_batch, len(across))

@@ -175,9 +175,10 @@ def prepare(
     problem, size = pose(task, values, scene, loaded.prior)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
-    load = load_of(before, problem, size, method, loaded.prior)
     wanted = window_batch or usual_batch(loaded.device)
+    load = load_of(before, problem, size, method, loaded, wanted)
     batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
+    load = load_of(before, problem, size, method, loaded, batch)
     if on_card := fits_on_card(load, size, loaded, batch):
         load = replace(load, solving=0)
     needed = needed_bytes(load, size, loaded, batch)

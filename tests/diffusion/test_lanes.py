@@ -82,6 +82,20 @@ def test_lanes_of_a_network_agree_with_the_whole(config, batch: int, wide: float
         assert torch.equal(found.log_variance, whole.log_variance)
 
 
+def test_a_card_is_called_once_for_as_many_rows_as_its_batch_holds() -> None:
+    prior, x_t = prior_and_photo(CONFIGS[1], 7, 300)
+    card, size = replace(prior, device=torch.device("cuda")), Size(x_t.shape[-1], x_t.shape[-2])
+    window = prior.window**2
+    for batch in (10, 20, 40):
+        lanes = tiling_of(card, batch=batch)
+        assert lanes.starts(size.width) == [0]
+        assert sum(part.size.pixels for part in lanes.windows(size)) == size.pixels
+        most = lanes.largest(size).pixels
+        assert batch * window - size.width * prior.stride < most <= batch * window
+    # Elsewhere the batch says how many lanes are at work, not how they are cut.
+    assert tiling_of(prior, batch=8) == tiling_of(prior)
+
+
 def test_one_lane_needs_no_halo() -> None:
     prior, x_t = prior_and_photo(CONFIGS[2], 0.5, 200)
     prior = replace(prior, halo=0, window=128)

@@ -13,6 +13,7 @@ from functools import cache
 import pytest
 import torch
 
+from gdp_desktop.diffusion import lanes
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Method
@@ -32,6 +33,14 @@ def no_other_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gdp_desktop.diffusion.prior.bfloat16_pays", lambda device: False)
     # torch.autocast does not know its name, even to do nothing there.
     monkeypatch.setattr(torch, "autocast", lambda *_, enabled: nullcontext())
+
+
+@pytest.fixture(autouse=True)
+def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card walks down one lane; several, with their narrow halos, would answer a little
+    differently.  Few rows at once, and on a card more of them than on a processor."""
+    monkeypatch.setattr(lanes, "LANES", ())
+    monkeypatch.setattr(lanes, "FEWEST_ROWS", 8)
 
 
 def prior_there() -> UNetPrior:

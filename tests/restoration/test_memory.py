@@ -7,14 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.prior import UNetPrior
-from gdp_desktop.diffusion.strips import THIN_ROWS
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
@@ -35,7 +33,12 @@ from gdp_desktop.tasks.task import Problem
 
 SEEN = 512
 ADAPTIVE = METHODS["adaptive"]
-PRIOR = UNetPrior(UNet(UNetConfig((8,), (0,), 8)))
+PRIOR = LoadedPrior(
+    UNetPrior(UNet(UNetConfig((8,), (0,), 8))), "tiny", "", "cpu", picture_bytes=8.0
+)
+ON_CARD = replace(
+    PRIOR, prior=replace(PRIOR.prior, device=torch.device("cuda")), device="cuda"
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +60,24 @@ def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> i
 
 
 def test_rows_at_once_follow_the_reach() -> None:
-    assert rows_at_once(Noise(0.1), SEEN) == THIN_ROWS * windows_at_once()
+    assert rows_at_once(Noise(0.1), SEEN, 64) == 64
     blur = Blur(gaussian_kernel(2.0))
-    assert rows_at_once(blur, SEEN) == SEEN + 2 * blur.reach
-    assert rows_at_once(BlindBlur(21), SEEN) is None
+    assert rows_at_once(blur, SEEN, 64) == SEEN + 2 * blur.reach
+    assert rows_at_once(BlindBlur(21), SEEN, 64) is None
+
+
+@pytest.mark.parametrize("degradation", [Noise(0.1), Blur(gaussian_kernel(2.0))])
+def test_a_card_that_sees_more_at_once_holds_more(degradation: Degradation) -> None:
+    size = Size(3000, 2000)
+    held = [
+        load_of(Load(0, 0), problem(size, degradation), size, ADAPTIVE, ON_CARD, batch).solving
+        for batch in (1, 2, 8)
+    ]
+    assert held == sorted(set(held))
+    here = solving(size, degradation)
+    assert here == load_of(
+        Load(0, 0), problem(size, degradation), size, ADAPTIVE, PRIOR, 8
+    ).solving
 
 
 @pytest.mark.parametrize("degradation", [Noise(0.1), Blur(gaussian_kernel(2.0))])
@@ -134,13 +151,13 @@ def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrio
 
 
 def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
-    loaded: LoadedPrior, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = Size(3000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
-    on_card = replace(loaded, device="cuda")
-    one, two, four = (network_bytes(load, size, on_card, batch) for batch in (1, 2, 4))
-    assert needed_bytes(load, size, on_card, 4) == needed_bytes(load, size, loaded, 1) - one
+    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, ON_CARD, 4)
+    one, two, four = (network_bytes(load, size, ON_CARD, batch) for batch in (1, 2, 4))
+    in_main = network_bytes(load, size, PRIOR, 1)
+    assert needed_bytes(load, size, ON_CARD, 4) == needed_bytes(load, size, PRIOR, 1) - in_main
     for free, fits in ((2.1 * four, 4), (1.9 * four, 2), (1.9 * two, 1), (0, 1)):
         monkeypatch.setattr(memory, "free_on_card", lambda free=free: free)
-        assert fitting_batch(4, None, load, size, on_card) == fits
+        assert fitting_batch(4, None, load, size, ON_CARD) == fits

@@ -76,7 +76,8 @@ def test_the_result_is_that_of_the_processor(
     assert there.report.degradation.keys() == here.report.degradation.keys()
     for name, value in here.report.degradation.items():
         assert there.report.degradation[name] == pytest.approx(value, rel=1e-3, abs=1e-6)
-    assert there.report.evaluations == here.report.evaluations
+    # Of more rows each, as every call of a card takes time.
+    assert 0 < there.report.evaluations < here.report.evaluations
     assert there.by_products.keys() == here.by_products.keys()
     assert 0 < len(painted_there) <= len(painted_here)
 
