@@ -10,8 +10,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-import torch
 
+from gdp_desktop.diffusion import at_once
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.restoration.job import (
@@ -95,7 +95,8 @@ def _no_priors_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small tensors are computed faster by one thread than by two that wait for each other."""
-    torch.set_num_threads(1)
+    at_once.ALL_CORES = 1
+    at_once.take_cores(1)
 
 
 @pytest.fixture(autouse=True)

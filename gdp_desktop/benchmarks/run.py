@@ -14,6 +14,7 @@ import torch
 from gdp_desktop.benchmarks import markdown
 from gdp_desktop.benchmarks.plan import Cell, LeftOut, Plan, Request
 from gdp_desktop.benchmarks.table import Table
+from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.image.files import atomic_write
 
 # Whose versions can change a figure.
@@ -35,7 +36,7 @@ def run(name: str, request: Request) -> Iterator[Measuring]:
     NAME.csv and NAME.md are written to ``request.out``, which exists.  Raises BenchmarkError,
     PhotoError or CheckpointError with one sentence.
     """
-    cv2.setNumThreads(torch.get_num_threads())
+    cv2.setNumThreads(cores())
     plan: Plan = importlib.import_module(f"gdp_desktop.benchmarks.{name}").plan(request)
     table = Table(request.out / f"{name}.csv", plan, machine_of(plan.device))
     if request.resume:
@@ -91,6 +92,6 @@ def versions() -> Iterator[str]:
 
 def machine_of(device: str) -> str:
     """Where a figure was measured, as each row says it."""
-    threads = torch.get_num_threads()
+    threads = cores()
     cpu = f"{threads} CPU thread{'s' if threads > 1 else ''}"
     return cpu if device == "cpu" else f"{torch.cuda.get_device_name()}, {cpu}"

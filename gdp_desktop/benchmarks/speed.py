@@ -31,6 +31,7 @@ from gdp_desktop.benchmarks.whole_jobs import (
     sizes_of,
 )
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
+from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
 from gdp_desktop.image.errors import PhotoError
@@ -119,7 +120,7 @@ def plan(request: Request) -> Plan:
 
 def jobs_on(device: str) -> tuple[int, ...]:
     """How many photos are restored at once: one, and one for each core of a processor."""
-    return tuple(sorted({1, torch.get_num_threads()})) if device == "cpu" else (1,)
+    return tuple(sorted({1, cores()})) if device == "cpu" else (1,)
 
 
 class Measurements:

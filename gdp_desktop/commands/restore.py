@@ -26,7 +26,7 @@ from gdp_desktop.commands.inputs import (
 )
 from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import Line, Lines, duration
-from gdp_desktop.diffusion.at_once import sharing_cores
+from gdp_desktop.diffusion.at_once import cores, sharing_cores
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.mask import Mask, load_mask
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     teller = _Teller(options.json, many=len(wanted) > 1)
     tell_cost = None if options.json else teller.tell_cost
     # More than there are cores would only take more memory.
-    jobs = max(1, min(options.jobs, len(wanted), torch.get_num_threads()))
+    jobs = max(1, min(options.jobs, len(wanted), cores()))
     unstarted = 0
     with cancelled_by_ctrl_c() as cancel, in_order(jobs) as apply:
         lines = Lines(len(wanted), jobs)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, Upsample, timestep_features
+from gdp_desktop.diffusion.silu import SiLU
 
 GROUPS = 32
 Shapes = Mapping[str, tuple[int, ...]]
@@ -88,14 +89,14 @@ class ResBlock(nn.Module):
         self.resample = resample
         self.scale_shift = config.scale_shift
         self.in_layers = nn.Sequential(
-            GroupNorm(GROUPS, entering), nn.SiLU(), nn.Conv2d(entering, leaving, 3, padding=1)
+            GroupNorm(GROUPS, entering), SiLU(), nn.Conv2d(entering, leaving, 3, padding=1)
         )
         self.emb_layers = nn.Sequential(
-            nn.SiLU(), nn.Linear(4 * config.width, (1 + self.scale_shift) * leaving)
+            SiLU(), nn.Linear(4 * config.width, (1 + self.scale_shift) * leaving)
         )
         # Identity stands where the dropout of training was.
         self.out_layers = nn.Sequential(
-            GroupNorm(GROUPS, leaving), nn.SiLU(), nn.Identity(),
+            GroupNorm(GROUPS, leaving), SiLU(), nn.Identity(),
             nn.Conv2d(leaving, leaving, 3, padding=1),
         )
         self.skip_connection = (
@@ -166,7 +167,7 @@ class ADM(EpsNetwork):
         self.config = config
         width, channels = config.width, config.channels
         self.time_embed = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, 4 * width)
+            nn.Linear(width, 4 * width), SiLU(), nn.Linear(4 * width, 4 * width)
         )
         self.input_blocks = nn.ModuleList([Stage([nn.Conv2d(3, width, 3, padding=1)])])
         h, skips = width, [width]
@@ -196,7 +197,7 @@ class ADM(EpsNetwork):
                     )
                 self.output_blocks.append(stage)
         self.out = nn.Sequential(
-            GroupNorm(GROUPS, h), nn.SiLU(), nn.Conv2d(h, config.out_channels, 3, padding=1)
+            GroupNorm(GROUPS, h), SiLU(), nn.Conv2d(h, config.out_channels, 3, padding=1)
         )
 
     def _stage(self, entering: int, leaving: int, level: int) -> Stage:

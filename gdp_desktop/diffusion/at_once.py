@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ Lane = TypeVar("Lane")
 Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 
+# For threads that nobody gave a number: what torch would use.
+ALL_CORES = torch.get_num_threads()
 # Every window at work holds its own activations; beyond this the cores share a window.
 MOST_AT_ONCE = 4
 # Parts of a lane that are begun before they are asked for: one at work, and one so that the lane
@@ -25,31 +28,72 @@ AHEAD = 2
 FEW_PARTS = 4
 
 
+class _Allotted(threading.local):
+    cores: int | None = None
+
+
+_allotted = _Allotted()
+
+
+def cores() -> int:
+    """How many cores the work of this thread may use."""
+    return _allotted.cores or ALL_CORES
+
+
+def take_cores(count: int) -> None:
+    """From now on this thread may use so many cores, and torch computes on as many threads in it.
+    """
+    # A thread's number is the common one when it is first asked for, whatever was set before.
+    torch.get_num_threads()
+    torch.set_num_threads(count)
+    _allotted.cores = count
+
+
+@contextmanager
+def on_one_thread() -> Iterator[None]:
+    """Within, torch computes on this thread alone, and cores are shared between parts of the work.
+
+    Where torch shares out a sum or the elements of a power between its threads, the last bits of
+    the answer follow from their number.  Parts that follow from the photo alone give the same on
+    any number of cores.
+    """
+    allotted, threads = _allotted.cores, torch.get_num_threads()
+    _allotted.cores = cores()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _allotted.cores = allotted
+
+
 def windows_at_once() -> int:
-    """How many windows the cores that torch may use are shared between."""
-    return min(MOST_AT_ONCE, torch.get_num_threads())
+    """How many windows the cores of this thread are shared between."""
+    return min(MOST_AT_ONCE, cores())
 
 
 def each_at_once(work: Callable[[Part], Answer], parts: Sequence[Part]) -> list[Answer]:
     """``work`` of every part, in the parts' order; several parts share the cores evenly."""
-    cores = torch.get_num_threads()
-    workers = min(len(parts), cores)
-    if workers <= 1:
-        return [work(part) for part in parts]
-    return list(_kept.of(workers, cores).map(work, parts))
+    workers = max(1, min(len(parts), cores()))
+    return _on_threads(workers, cores() // workers, work, parts)
+
+
+def on_one_core(work: Callable[[], Answer]) -> Answer:
+    """``work`` where torch computes on one thread."""
+    return _on_threads(1, 1, lambda _: work(), (None,))[0]
 
 
 def side_by_side(
     work: Callable[..., Answer], parts: Iterable[Sequence[object]], device: torch.device
 ) -> Iterator[Answer]:
-    """``work(*part)`` of every part in their order, on a processor a few at the same time: many
-    small operations one after the other keep one core busy each, but not several."""
+    """``work(*part)`` of every part in their order, on a processor a few at the same time, on one
+    core each: many small operations one after the other do not keep several cores busy."""
     few = windows_at_once() if device.type == "cpu" else 1
     # Every thread has to be told that no gradient is wanted.
     quietly = torch.no_grad()(lambda part: work(*part))
     waiting = iter(parts)
     while group := list(islice(waiting, few)):
-        yield from each_at_once(quietly, group)
+        yield from _on_threads(len(group), 1, quietly, group)
 
 
 def done_for_each(
@@ -69,20 +113,17 @@ def ahead_in_lanes(
     work.  Of many parts they go on while the caller does something with the answers, who so keeps
     no core idle.
     """
-    cores = torch.get_num_threads()
-    workers = min(len(lanes), at_once, cores)
-    if workers <= 1:
-        yield from (work(lane, part) for part in parts for lane in lanes)
-        return
+    workers = max(1, min(len(lanes), at_once, cores()))
+    share = cores() // workers
     # Every thread has to be told that no gradient is wanted.
     quietly = torch.no_grad()(work)
-    if len(parts) <= FEW_PARTS:
+    if workers == 1 or len(parts) <= FEW_PARTS:
         for part in parts:
             for first in range(0, len(lanes), workers):
                 group = [(lane, part) for lane in lanes[first : first + workers]]
-                yield from each_at_once(lambda both: quietly(*both), group)
+                yield from _on_threads(workers, share, lambda both: quietly(*both), group)
         return
-    threads = _kept.each_of(workers, cores)
+    threads = _kept.each_of(workers, share)
     coming: deque[Future[Answer]] = deque()
     try:
         for number, part in enumerate(parts):
@@ -98,26 +139,32 @@ def ahead_in_lanes(
             future.cancel()
 
 
-def sharing_cores(workers: int, pools: int = 1) -> ThreadPoolExecutor:
-    """Threads, in one of so many pools, that have an even share each of the cores torch may use,
-    and at least one."""
-    cores = torch.get_num_threads()
-    share = max(1, cores // (workers * pools))
-    pool = ThreadPoolExecutor(workers, initializer=_take, initargs=(share,))
+def _on_threads(
+    workers: int, share: int, work: Callable[[Part], Answer], parts: Sequence[Part]
+) -> list[Answer]:
+    """``work`` of every part, so many at the same time, each with its share of the cores."""
+    if workers == 1 and share == torch.get_num_threads():
+        return [work(part) for part in parts]
+    return list(_kept.of(workers, share).map(work, parts))
+
+
+def sharing_cores(workers: int) -> ThreadPoolExecutor:
+    """Threads that have an even share each of the cores of this one, and at least one."""
+    return _with_cores(workers, max(1, cores() // workers))
+
+
+def _with_cores(workers: int, share: int) -> ThreadPoolExecutor:
+    """So many threads that may use so many cores each."""
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(workers, initializer=take_cores, initargs=(share,))
     # torch takes the number that was set last for every thread still to come.  So all of these
     # begin now, and then the caller's number is set again.
     begun = threading.Barrier(workers + 1)
     for _ in range(workers):
         pool.submit(begun.wait)
     begun.wait()
-    torch.set_num_threads(cores)
+    torch.set_num_threads(threads)
     return pool
-
-
-def _take(cores: int) -> None:
-    # A thread's number is the common one when it is first asked for, whatever was set before.
-    torch.get_num_threads()
-    torch.set_num_threads(cores)
 
 
 class _Kept(threading.local):
@@ -127,17 +174,17 @@ class _Kept(threading.local):
         self._together: dict[tuple[int, int], ThreadPoolExecutor] = {}
         self._each: dict[tuple[int, int], list[ThreadPoolExecutor]] = {}
 
-    def of(self, workers: int, cores: int) -> ThreadPoolExecutor:
-        """A pool of so many threads, whichever is free."""
-        if (workers, cores) not in self._together:
-            self._together[workers, cores] = sharing_cores(workers)
-        return self._together[workers, cores]
+    def of(self, workers: int, share: int) -> ThreadPoolExecutor:
+        """A pool of so many threads with so many cores each, whichever is free."""
+        if (workers, share) not in self._together:
+            self._together[workers, share] = _with_cores(workers, share)
+        return self._together[workers, share]
 
-    def each_of(self, workers: int, cores: int) -> list[ThreadPoolExecutor]:
+    def each_of(self, workers: int, share: int) -> list[ThreadPoolExecutor]:
         """So many threads with a queue each."""
-        if (workers, cores) not in self._each:
-            self._each[workers, cores] = [sharing_cores(1, workers) for _ in range(workers)]
-        return self._each[workers, cores]
+        if (workers, share) not in self._each:
+            self._each[workers, share] = [_with_cores(1, share) for _ in range(workers)]
+        return self._each[workers, share]
 
 
 _kept = _Kept()

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gdp_desktop.diffusion.layers import EpsNetwork, GroupNorm, Upsample, timestep_features
+from gdp_desktop.diffusion.silu import silu
 
 # Settings this reader has one answer to: the value diffusers assumes where a file is silent, and
 # the values that mean the network below.
@@ -127,9 +128,9 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: torch.Tensor, emb: torch.Tensor) -> torch.Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.conv1(silu(self.norm1(x)))
         h = h + self.time_emb_proj(F.silu(emb)).to(h.dtype)[:, :, None, None]
-        return self.conv_shortcut(x) + self.conv2(F.silu(self.norm2(h)))
+        return self.conv_shortcut(x) + self.conv2(silu(self.norm2(h)))
 
 
 class Attention(nn.Module):
@@ -291,4 +292,4 @@ class DiffusersUNet(EpsNetwork):
         h = self.mid_block(h, emb)
         for up in self.up_blocks:
             h = up(h, emb, skips)
-        return self.conv_out(F.silu(self.conv_norm_out(h.to(x_t.dtype))))
+        return self.conv_out(silu(self.conv_norm_out(h.to(x_t.dtype))))

@@ -279,13 +279,14 @@ def pulled_back(
     clean: Callable[[torch.Tensor], torch.Tensor], x_t: torch.Tensor, slope: torch.Tensor
 ) -> torch.Tensor:
     """Jᵀ·slope for J = ∂clean/∂x_t, one photo of the batch after the other for memory's sake."""
-    gradients = []
-    for part, part_slope in zip(x_t.split(1), slope.split(1), strict=True):
+    def back(part: torch.Tensor, part_slope: torch.Tensor) -> torch.Tensor:
         with torch.enable_grad():
             variable = part.detach().requires_grad_(True)
             x0 = clean(variable)
-        gradients += torch.autograd.grad(x0, variable, part_slope)
-    return torch.cat(gradients)
+        return torch.autograd.grad(x0, variable, part_slope)[0]
+
+    pairs = zip(x_t.split(1), slope.split(1), strict=True)
+    return torch.cat([each_at_once(lambda both: back(*both), [pair])[0] for pair in pairs])
 
 
 def mirrored(length: int, wanted: int, device: torch.device | None = None) -> torch.Tensor:

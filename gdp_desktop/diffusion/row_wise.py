@@ -15,9 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from gdp_desktop.diffusion.silu import silu, silu_into
+
 # (rows, is_last) -> rows: (N, C, h, W) in, from top to bottom, as many as there are; out come those
 # that are known by then, possibly none.  After the last ones in, the last ones are out.
 Walk = Callable[[torch.Tensor, bool], torch.Tensor]
+# Fewer than 32 rows of a matrix were seen to be shared out.
+FEWEST_PIXELS = 64
 
 
 class Waiting:
@@ -69,14 +73,17 @@ class Convolved:
         self._above: torch.Tensor | None = None
 
     def __call__(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
-        conv = self._conv
+        conv, width = self._conv, rows.shape[-1]
         if self._above is None and is_last:
-            return conv(silu(rows) if self._activated else rows)
+            if self._activated:
+                rows = silu(rows, learning=conv.weight.requires_grad)
+            return conv(broad_enough(rows, rows.shape[-2]))[..., :width]
         known = self._joined(rows, is_last)
         self._above = known[..., -2:, :].clone()
         if known.shape[-2] < 3:
             return none_of(rows, conv.out_channels)
-        return F.conv2d(known, conv.weight, conv.bias, padding=(0, 1))
+        known = broad_enough(known, known.shape[-2] - 2)
+        return F.conv2d(known, conv.weight, conv.bias, padding=(0, 1))[..., :width]
 
     def _joined(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
         """What is kept, these rows below it and, after the last ones, the border."""
@@ -89,16 +96,22 @@ class Convolved:
         known[..., :first, :] = 0 if self._above is None else self._above
         inside = known[..., first : first + height, :]
         if self._activated:
-            torch.ops.aten.silu.out(rows, out=inside)  # in one pass; F.silu cannot say where to
+            silu_into(inside, rows)
         else:
             inside.copy_(rows)
         known[..., first + height :, :] = 0
         return known
 
 
-def silu(h: torch.Tensor) -> torch.Tensor:
-    """h·sigmoid(h), in place where no gradient will ask for h."""
-    return F.silu(h, inplace=not torch.is_grad_enabled())
+def broad_enough(rows: torch.Tensor, height: int, stride: int = 1) -> torch.Tensor:
+    """``rows`` for a convolution of which ``height`` come out, with columns of zeros beside them
+    where these would have fewer than FEWEST_PIXELS.
+
+    Of so few torch lets every one of its threads add up a part of the products, so that the last
+    bits follow from their number.
+    """
+    beside = -(-FEWEST_PIXELS // height) - rows.shape[-1] // stride
+    return F.pad(rows, (0, stride * beside)) if beside > 0 else rows
 
 
 class Halved:
@@ -112,7 +125,8 @@ class Halved:
         whole = self._waiting.take(self._waiting.count // 2 * 2)
         if whole.shape[-2] == 0:
             return none_of(rows, self._conv.out_channels, rows.shape[-1] // 2)
-        return self._conv(whole)
+        height, width = whole.shape[-2] // 2, rows.shape[-1] // 2
+        return self._conv(broad_enough(whole, height, 2))[..., :width]
 
 
 class Doubled:

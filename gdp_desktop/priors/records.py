@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.checkpoints import sha256_of
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
@@ -76,7 +75,7 @@ def remember_speed(file: Path, speed: Speed) -> None:
 
 def _speed_key() -> str:
     # A home folder may be shared by several machines, and a machine by other work.
-    return f"speed on {platform.node()} with {torch.get_num_threads()} threads"
+    return f"speed on {platform.node()} with {cores()} threads"
 
 
 def _receipt_path(path: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from gdp_desktop.diffusion.at_once import on_one_thread
 from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.by_products import by_product_path, save_by_product
@@ -72,6 +73,17 @@ def restore(
     stops within one of them after ``cancel``, raising Cancelled.  Raises PhotoError, TaskError
     or CheckpointError with one sentence for the user; nothing is written then.
     """
+    with on_one_thread():
+        yield from _events(job, cancel, on_window, window_batch, previews)
+
+
+def _events(
+    job: Job,
+    cancel: CancelToken,
+    on_window: Callable[[Progress], None],
+    window_batch: int | None,
+    previews: bool,
+) -> Iterator[Event]:
     started = time.monotonic()
     ready = prepare(job, cancel, window_batch)
     task, photo, loaded, problem = ready.task, ready.photo, ready.loaded, ready.problem

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from gdp_desktop.commands import main
+from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.training.crops import MIN_PHOTOS
@@ -41,10 +42,10 @@ Bench = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True, scope="package")
 def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
+    before = cores(), cv2.getNumThreads()
+    take_cores(1)
     yield
-    torch.set_num_threads(before[0])
+    take_cores(before[0])
     cv2.setNumThreads(before[1])
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from gdp_desktop.commands import main
+from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
@@ -50,10 +51,10 @@ Put = Callable[..., Path]
 @pytest.fixture(autouse=True, scope="package")
 def _one_thread() -> Iterator[None]:
     """Pictures this small are not worth the waiting of several threads for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    before = cores()
+    take_cores(1)
     yield
-    torch.set_num_threads(before)
+    take_cores(before)
 
 
 @pytest.fixture(scope="session")

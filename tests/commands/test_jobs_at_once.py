@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
+from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.restoration.job import CancelToken, Job
 from gdp_desktop.restoration.restore import restore as real_restore
 
@@ -20,10 +20,10 @@ ENGINE = "gdp_desktop.commands.restore.restore"
 
 @pytest.fixture(autouse=True)
 def _two_cores() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    before = cores()
+    take_cores(2)
     yield
-    torch.set_num_threads(before)
+    take_cores(before)
 
 
 @pytest.fixture
@@ -46,17 +46,17 @@ def test_two_are_under_way_together_on_half_the_cores_each(
     restore: Run, photos: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meeting = threading.Barrier(2, timeout=30)
-    cores = []
+    shares = []
 
     def met(job: Job, *more: Any, **named: Any) -> Iterator[Any]:
         meeting.wait()  # alone, a job would wait here until the barrier breaks
-        cores.append(torch.get_num_threads())
+        shares.append(cores())
         return real_restore(job, *more, **named)
 
     monkeypatch.setattr(ENGINE, met)
     outcome = restore(*photos, "--jobs", 2)
-    assert outcome.code == 0 and cores == [1] * len(photos)
-    assert torch.get_num_threads() == 2
+    assert outcome.code == 0 and shares == [1] * len(photos)
+    assert cores() == 2
 
 
 def test_equal_names_are_numbered_in_the_order_of_the_photos(
