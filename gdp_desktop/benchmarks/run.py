@@ -15,6 +15,7 @@ from gdp_desktop.benchmarks import markdown
 from gdp_desktop.benchmarks.plan import Cell, LeftOut, Plan, Request
 from gdp_desktop.benchmarks.table import Table
 from gdp_desktop.diffusion.at_once import cores
+from gdp_desktop.diffusion.precision import bfloat16_pays
 from gdp_desktop.image.files import atomic_write
 
 # Whose versions can change a figure.
@@ -94,4 +95,6 @@ def machine_of(device: str) -> str:
     """Where a figure was measured, as each row says it."""
     threads = cores()
     cpu = f"{threads} CPU thread{'s' if threads > 1 else ''}"
+    if bfloat16_pays("cpu"):
+        cpu += " with bfloat16"
     return cpu if device == "cpu" else f"{torch.cuda.get_device_name()}, {cpu}"

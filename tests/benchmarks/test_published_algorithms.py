@@ -3,6 +3,7 @@ a time told from a few steps is never taken for a measured one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -214,7 +215,8 @@ def test_deepinv_has_our_operator(case: str, deepinv: ModuleType) -> None:
 def test_deepinv_has_our_network() -> None:
     torch.manual_seed(0)
     network = UNet(UNetConfig(widths=(8, 8), blocks=(1, 1), embedding=16))
-    prior = UNetPrior(network).on("cpu")
+    # In float32: a rounding to bfloat16 falls to another side for the last bit of what is rounded.
+    prior = replace(UNetPrior(network).on("cpu"), autocast=None)
     denoiser = deepinv_samplers.denoiser_of(prior, lambda: None)
     i, u = 300, torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3))
     sigma, alpha = float(prior.schedule.sigmas[i]), float(prior.schedule.alphas_cumprod[i]) ** 0.5
