@@ -69,7 +69,7 @@ def plan(request: Request) -> Plan:
         notes={
             "measured": f"{len(chosen)} of the photos",
             "noise": "white, Gaussian, not clipped; the same for every method",
-            "method prior": "one evaluation at the true σ",
+            "method prior": "one evaluation at the true σ, in float32",
             "method bm3d": "bm3d_rgb at the true σ",
             "method ffdnet": "its authors' weights for colour, told the true σ",
             "method nlm": "fastNlMeansDenoisingColored, windows of 7 and 21, on 8 bits; h and "

@@ -96,5 +96,5 @@ def machine_of(device: str) -> str:
     threads = cores()
     cpu = f"{threads} CPU thread{'s' if threads > 1 else ''}"
     if bfloat16_pays("cpu"):
-        cpu += " with bfloat16"
+        cpu += " of a processor with bfloat16"
     return cpu if device == "cpu" else f"{torch.cuda.get_device_name()}, {cpu}"
