@@ -78,6 +78,10 @@ class Composition(Degradation):
         return sum(part.guidance_share for part in self.in_order)
 
     @property
+    def windows_to_begin(self) -> float:  # type: ignore[override]
+        return sum(part.windows_to_begin for part in self.in_order)
+
+    @property
     def guidance_bytes(self) -> int:  # type: ignore[override]
         return max(300, *(part.guidance_bytes for part in self.in_order))
 

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration import memory
-from gdp_desktop.restoration.cost import WINDOWS_PER_JOB, cost
+from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.restore import prepare, restore
@@ -76,6 +77,26 @@ def test_a_blur_takes_longer_to_guide(job: Callable[..., Job]) -> None:
         for ready in (plain, blurred)
     ]
     assert 1.3 < per_pixel[1] / per_pixel[0] < 1.6
+
+
+def test_a_kernel_that_has_to_be_found_takes_longer_to_begin(job: Callable[..., Job]) -> None:
+    asked = job(task="deblurring", steps=2)
+    found = replace(asked, recipe=replace(asked.recipe, params={"kind": "blind"}))
+    told, blind = (cost(prepare(each), SPEED).seconds for each in (asked, found))
+    share = 80 * 64 / SPEED.window**2
+    assert blind - told == pytest.approx(SPEED.seconds * BlindBlur.windows_to_begin * share)
+
+
+def test_what_is_beside_windows_in_bfloat16_weighs_more(job: Callable[..., Job]) -> None:
+    ready = prepare(job(256, 256, steps=2))
+    network = SPEED.seconds * ready.solver.total_pixels / SPEED.window**2
+    single, half = (
+        cost(ready, replace(SPEED, precision=precision)).seconds
+        for precision in ("float32", "bfloat16")
+    )
+    assert half - network == pytest.approx(BFLOAT16_GAIN * (single - network))
+    card = cost(ready, replace(SPEED, precision="bfloat16", device="cuda")).seconds
+    assert card == pytest.approx(single)
 
 
 @pytest.mark.parametrize("method", ["adaptive", "gdp-x0", "ddnm", "dps"])
