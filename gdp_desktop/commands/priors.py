@@ -14,7 +14,7 @@ from gdp_desktop.image.errors import printable
 from gdp_desktop.priors.catalogue import Known, offered
 from gdp_desktop.priors.checks import Verdict, verify
 from gdp_desktop.priors.download import download, downloadable
-from gdp_desktop.priors.importing import import_prior
+from gdp_desktop.priors.importing import PriorExistsError, import_prior
 from gdp_desktop.priors.places import find_prior, prior_paths
 from gdp_desktop.priors.shelf import PriorInfo, survey
 from gdp_desktop.restoration.priors import measured_speed
@@ -45,10 +45,14 @@ def list_all(options: argparse.Namespace) -> int:
 
 
 def take_in(options: argparse.Namespace) -> int:
-    with ProgressLine(options.source.name) as line:
-        info = import_prior(
-            options.source, options.overwrite, lambda done, total: line.show(done / total, None)
-        )
+    try:
+        with ProgressLine(options.source.name) as line:
+            info = import_prior(
+                options.source, options.overwrite,
+                lambda done, total: line.show(done / total, None),
+            )
+    except PriorExistsError as error:
+        raise Refused(f"{str(error).removesuffix('.')}, or replace it with --overwrite.") from error
     print(as_text(info))
     return 0
 

@@ -31,6 +31,10 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 OnBytes = Callable[[int, int], None]
 
 
+class PriorExistsError(CheckpointError):
+    """Another prior of the same name is there."""
+
+
 def import_prior(
     source: Path, overwrite: bool = False, on_bytes: OnBytes = lambda done, total: None
 ) -> PriorInfo:
@@ -77,9 +81,9 @@ def _assert_name_is_free(name: str, overwrite: bool) -> None:
                 f'"{name}" is a prior that comes with the program; rename the file to be imported.'
             )
         if not overwrite:
-            raise CheckpointError(
-                f'There is a prior "{name}" already; rename the file, or replace the old one with '
-                "--overwrite."
+            raise PriorExistsError(
+                f'There is a prior "{name}" already; rename the file, or move the old one out of '
+                f"{path.parent}."
             )
 
 

@@ -55,7 +55,7 @@ def test_nothing_is_replaced_unless_it_is_asked_for(
     source = MAKERS[format](given)
     import_prior(source)
     before = contents(models)
-    assert "--overwrite" in refusal(import_prior, source)
+    assert "already; rename the file" in refusal(import_prior, source)
     assert contents(models) == before
     import_prior(source, overwrite=True)
     assert contents(models) == before
