@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,7 @@ class FakeShelf:
         """Nobody says how long the file is; with ``slow`` it comes until somebody stops it."""
         on_bytes(10**6, 0)
         while self.slow.is_set():
+            time.sleep(0.005)  # as for a network: a thread that never waits starves the window
             on_bytes(10**6, 0)
         self.priors.append(prior(known.name, licence=known.licence, terms=known.terms))
         return self.priors[-1]
