@@ -286,6 +286,7 @@ def pulled_back(
         return torch.autograd.grad(x0, variable, part_slope)[0]
 
     pairs = zip(x_t.split(1), slope.split(1), strict=True)
+    # One by one, each on all of the cores that the job has: its own thread computes on one.
     return torch.cat([each_at_once(lambda both: back(*both), [pair])[0] for pair in pairs])
 
 
