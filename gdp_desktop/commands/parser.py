@@ -147,7 +147,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--from", type=Path, dest="start_from", metavar="FILE", help="a prior to go on from")
     add("--overwrite", action="store_true", help="start anew, even where a prior or a stopped "
         "training is")
-    add("--compile", action="store_true", help="compile the network first: faster on a GPU")
+    add("--compile", action="store_true",
+        help="compile the network first, which needs a C++ compiler: somewhat faster")
     add("--seed", type=_seed, metavar="S", default=0)
     _add_device(parser)
 

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -64,11 +64,12 @@ class TrainingPlan:
     learning_rate: float = LEARNING_RATE
     batch: int = 16
     crop: int = 64
-    checkpoint_seconds: float = 120.0
+    # Measuring the error of x0 for one takes eight seconds on two cores.
+    checkpoint_seconds: float = 300.0
     validation_seconds: float = 600.0
     report_seconds: float = 10.0
     device: str = "cpu"
-    # Worth it on a GPU and on processors with bfloat16; costs a minute at the start.
+    # A step is some percent quicker then; costs a minute at the start and needs a C++ compiler.
     compiled: bool = False
     seed: int = 0
 
@@ -193,7 +194,7 @@ class _TrainingState:
         self.plan = plan
         self.network = in_channels_last(network).to(plan.device).train()
         # Shares the network's parameters.
-        self.velocity = torch.compile(self.network) if plan.compiled else self.network
+        self.velocity = self._compiled() if plan.compiled else self.network
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         weights, others = _weights_and_others(self.network)
         self.optimisers: tuple[torch.optim.Optimizer, ...] = (
@@ -203,6 +204,30 @@ class _TrainingState:
         self.step, self.crops, self.seconds, self.current_lr = 0, 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
         self.val_psnr: dict[int, float] | None = None
+
+    def _compiled(self) -> Callable[..., torch.Tensor]:
+        """The network for crops of each size; raises CheckpointError where nothing compiles it."""
+        # What is compiled for any size at once fails on a CPU.
+        velocity = torch.compile(self.network, dynamic=False)
+        crops = torch.zeros(self.plan.batch, 3, self.plan.crop, self.plan.crop)
+        try:
+            self._predicted(velocity, crops, torch.zeros(len(crops))).sum().backward()
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(
+                f"The network cannot be compiled here ({reason}); train it without --compile."
+            ) from error
+        self.network.zero_grad()
+        return velocity
+
+    def _predicted(
+        self, velocity: Callable[..., torch.Tensor], x_t: torch.Tensor, log_sigma: torch.Tensor
+    ) -> torch.Tensor:
+        """v of a batch (N, 3, h, w) at log σ (N,), on the plan's device and in its precision."""
+        device = self.plan.device
+        x_t = x_t.to(device).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16_pays(device)):
+            return velocity(x_t, log_sigma.to(device)).float()
 
     @classmethod
     def resume_or_start(cls, plan: TrainingPlan) -> _TrainingState:
@@ -249,9 +274,8 @@ class _TrainingState:
         spread = (1 - alpha.square()).sqrt()
         eps = torch.randn_like(x0)
         x_t, v = alpha * x0 + spread * eps, alpha * eps - spread * x0
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16_pays(device)):
-            predicted = self.velocity(x_t, log_sigma)
-        losses = F.mse_loss(predicted.float(), v, reduction="none").mean(dim=(1, 2, 3))
+        predicted = self._predicted(self.velocity, x_t, log_sigma)
+        losses = F.mse_loss(predicted, v, reduction="none").mean(dim=(1, 2, 3))
         # The logarithm counts a smooth sky as much as foliage and faint noise as much as strong:
         # it is the mean PSNR, where the plain mean would be about the hardest crops alone.
         (losses + LOSS_FLOOR).log().mean().backward()

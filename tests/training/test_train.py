@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -179,6 +179,40 @@ def test_bands_are_named_by_their_upper_edge() -> None:
 
 def run(plan: TrainingPlan) -> list[TrainingReport]:
     return list(train(plan))
+
+
+def test_a_compiled_network_gets_crops_of_both_sizes(
+    plan: TrainingPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: set[int] = set()
+    wished: list[dict[str, object]] = []
+
+    def compiled(network: UNet, **options: object) -> Callable[..., torch.Tensor]:
+        wished.append(options)
+
+        def velocity(x_t: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
+            sides.add(x_t.shape[-1])
+            return network(x_t, log_sigma)
+
+        return velocity
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    last = run(replace(plan, minutes=0.03, compiled=True))[-1]
+    # With sizes left open the C++ that torch writes for a CPU fails.
+    assert wished == [{"dynamic": False}]
+    assert last.step > 3 and sides == {plan.crop, 2 * plan.crop}
+
+
+def test_where_nothing_compiles_one_sentence_says_so(
+    plan: TrainingPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("No working C++ compiler found\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", lambda network, **options: fails)
+    with pytest.raises(CheckpointError, match=r"compiler found\); train it without --compile\.$"):
+        next(train(replace(plan, compiled=True)))
+    assert not plan.out.exists()
 
 
 def test_a_run_writes_both_files_and_resumes(plan: TrainingPlan, folder: Path) -> None:
