@@ -137,3 +137,9 @@ def test_a_photo_that_fails_is_left_out_with_its_reason(tmp_path: Path) -> None:
     broken.write_bytes(b"not a photo")
     with pytest.raises(LeftOut, match="broken.jpg"):
         in_a_process([broken], Recipe("denoise", device="cpu"))
+
+
+def test_a_process_that_restores_nothing_is_no_result(tmp_path: Path) -> None:
+    photo = made_photo(tmp_path, 0.02, 0)
+    with pytest.raises(LeftOut, match="without a word"):
+        in_a_process([photo], Recipe("denoise", device="no such device"))
