@@ -11,7 +11,7 @@ import torch
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
-from gdp_desktop.diffusion.strips import THIN_ROWS
+from gdp_desktop.diffusion.strips import MARGIN, ROWS_AT_ONCE, THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.method import Method
@@ -21,7 +21,7 @@ from gdp_desktop.tasks.task import Problem, Task
 
 MIB, GIB = 2**20, 2**30
 # The interpreter with torch and OpenCV.
-PROGRAM = 320 * MIB
+PROGRAM = 270 * MIB
 # The coarsest level, always small, where the whole photo is guided at once and φ is learned.
 COARSE_PIXEL, COARSE_PIXELS = 230, 200_000
 # The result's pixels on the way into a file.
@@ -32,6 +32,8 @@ POSED_PIXEL = 15
 STATE_PIXEL = 19
 # The same for a trivial restoration that is made of the whole photo at once.
 WHOLE_START_PIXEL = 24
+# The same for one that is made strip by strip: per pixel of the strips at work.
+START_PIXEL = 96
 # Per pixel of a row of windows: their sums, weights and answers.
 STRIP_PIXEL = 45
 # What a network holds at once, in pictures as wide as its first layer: on the way there, with all
@@ -77,13 +79,21 @@ def load_of(
     # The levels of a pyramid come to a third of the first.
     solving = STATE_PIXEL * x.pixels + held * 4 // 3
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
-    solving += 0 if degradation.local else WHOLE_START_PIXEL * x.pixels
+    solving += starting_bytes(degradation, x)
     solving += STRIP_PIXEL * x.width * seen
     thin = THIN_ROWS * windows_at_once() if loaded.device == "cpu" else seen
     rows = rows_at_once(degradation, seen, thin) if method.in_strips else None
     guided = x.width * (x.height if rows is None else min(rows, x.height))
     solving += degradation.guidance_bytes * guided
     return Load(before.given, before.posing, solving, method.goes_back)
+
+
+def starting_bytes(degradation: Degradation, x: Size) -> int:
+    """What making the trivial restoration takes beside itself."""
+    if not degradation.local:
+        return WHOLE_START_PIXEL * x.pixels
+    rows = min(windows_at_once() * (ROWS_AT_ONCE + 2 * MARGIN), x.height)
+    return START_PIXEL * x.width * rows
 
 
 def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:

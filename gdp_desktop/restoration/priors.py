@@ -13,7 +13,7 @@ import torch
 
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.diffusion.prior import NetworkPrior, Prior
+from gdp_desktop.diffusion.prior import NetworkPrior, Prior, UNetPrior
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import find_prior
 from gdp_desktop.priors.records import Speed, remember_speed
@@ -99,11 +99,14 @@ def memory_of(prior: NetworkPrior) -> int:
 
 
 def picture_bytes_of(prior: NetworkPrior) -> float:
-    """Bytes in float32 that the first convolution puts out for every pixel it takes in, which are
-    three channels, or folded three and so many pixels each."""
+    """Bytes that the first convolution puts out for every pixel it takes in, which are three
+    channels, or folded three and so many pixels each."""
     found = (m for m in prior.network.modules() if isinstance(m, torch.nn.Conv2d))
     first = next(found, None)
-    return 4 * first.out_channels * 3 / first.in_channels if first else 0.0
+    # On a card, and in public networks, norms are in float32 whatever the convolutions are in.
+    own = isinstance(prior, UNetPrior) and prior.device.type == "cpu"
+    a_value = prior.precision.itemsize if own else torch.float32.itemsize
+    return a_value * first.out_channels * 3 / first.in_channels if first else 0.0
 
 
 def usual_batch(device: str) -> int:
