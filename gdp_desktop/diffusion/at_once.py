@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -87,13 +87,26 @@ def side_by_side(
     work: Callable[..., Answer], parts: Iterable[Sequence[object]], device: torch.device
 ) -> Iterator[Answer]:
     """``work(*part)`` of every part in their order, on a processor a few at the same time, on one
-    core each: many small operations one after the other do not keep several cores busy."""
+    core each: many small operations one after the other do not keep several cores busy.  They go
+    on while the caller does something with an answer."""
     few = windows_at_once() if device.type == "cpu" else 1
     # Every thread has to be told that no gradient is wanted.
-    quietly = torch.no_grad()(lambda part: work(*part))
-    waiting = iter(parts)
-    while group := list(islice(waiting, few)):
-        yield from _on_threads(len(group), 1, quietly, group)
+    quietly = torch.no_grad()(work)
+    if few == 1:
+        for part in parts:
+            yield on_one_core(partial(quietly, *part))
+        return
+    threads = _kept.of(few, 1)
+    coming: deque[Future[Answer]] = deque()
+    try:
+        for part in parts:
+            coming.append(threads.submit(quietly, *part))
+            if len(coming) > few:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        _given_up(coming)
 
 
 def done_for_each(
@@ -135,8 +148,13 @@ def ahead_in_lanes(
         while coming:
             yield coming.popleft().result()
     finally:
-        for future in coming:
-            future.cancel()
+        _given_up(coming)
+
+
+def _given_up(coming: Iterable[Future[Answer]]) -> None:
+    """What was begun ahead and nobody will ask for."""
+    for future in coming:
+        future.cancel()
 
 
 def _on_threads(

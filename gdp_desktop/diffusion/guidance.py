@@ -76,10 +76,9 @@ class Guidance:
 
     def _solve(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
         linearised = [_linearise(m, x0) for m in self.measurements]
-        pull = sum(
-            (self.scale * term.adjoint(term.precision * term.residual) for term in linearised),
-            start=-self._quality_gradient(x0),
-        )
+        pull = self._quality_pull(x0)
+        for term in linearised:
+            pull += term.adjoint(self.scale * term.precision * term.residual)
 
         blocks = self._blocks(linearised)
         if blocks is not None:
@@ -115,11 +114,10 @@ class Guidance:
         """What the prior and the pointwise measurements contribute to the curvature."""
         diagonal = torch.full_like(x0, 1 / x0_std**2)
         for term in linearised:
-            if term.pointwise:
-                slope = term.forward(torch.ones_like(x0))
-                bent = self.scale * term.precision * slope.square()
+            if term.slope is not None:
+                bent = self.scale * term.precision * term.slope.square()
                 # y may be several photos of one x.
-                diagonal = diagonal + bent.sum(dim=0, keepdim=True)
+                diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > 1 else bent
         return diagonal
 
     def _blocks(self, linearised: Sequence[_Linearised]) -> list[Block] | None:
@@ -132,19 +130,20 @@ class Guidance:
             own = type(degradation).forward is not BlockMean.forward
             if isinstance(degradation, BlockMean) and not own:
                 blocks.append((degradation.factor, self.scale * term.precision))
-            elif not term.pointwise:
+            elif term.slope is None:
                 return None
         blocks.sort(key=lambda block: block[0])
         nested = all(b[0] % a[0] == 0 for a, b in pairwise(blocks))
         return blocks if nested else None
 
-    def _quality_gradient(self, x0: torch.Tensor) -> torch.Tensor:
+    def _quality_pull(self, x0: torch.Tensor) -> torch.Tensor:
+        """Minus the gradient of the quality terms."""
         if not self.quality:
             return torch.zeros_like(x0)
         with torch.enable_grad():
             variable = x0.detach().requires_grad_(True)
             loss = torch.stack([term(variable) for term in self.quality]).sum()
-            return torch.autograd.grad(loss, variable)[0]
+            return -torch.autograd.grad(loss, variable)[0]
 
     def residual(self, x0: torch.Tensor) -> float:
         """RMS of y - D(x0) over all measurements' first, the photo; units of y."""
@@ -179,24 +178,30 @@ def solve_blocks(
 
 @dataclass(frozen=True)
 class _Linearised:
-    """D around x0: y - D(x0), the Jacobian J and its adjoint Jᵀ as functions."""
+    """D around x0: y - D(x0), the Jacobian J and its adjoint Jᵀ as functions.
+
+    ``slope``: where every value of y follows from one value of x, what J multiplies them with.
+    """
 
     residual: torch.Tensor
     forward: Linear
     adjoint: Linear
     precision: float | torch.Tensor
-    pointwise: bool
+    slope: torch.Tensor | None
 
 
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
     degradation = measurement.degradation
     forward: Linear
     adjoint: Linear
+    slope: torch.Tensor | None = None
     if degradation.pointwise and measurement.y.shape == x0.shape:
         predicted, slope = degradation.slope(x0)
         forward = adjoint = slope.mul
     else:
         predicted, forward, adjoint = degradation.linearised(x0)
+        if degradation.pointwise:
+            slope = forward(torch.ones_like(x0))
     return _Linearised(
-        measurement.y - predicted, forward, adjoint, measurement.precision, degradation.pointwise
+        measurement.y - predicted, forward, adjoint, measurement.precision, slope
     )

@@ -226,7 +226,10 @@ class CoarseToFine:
         size, degradation = level.size, level.degradation
         whole = None if degradation.local else degradation.initial(level.y)
 
-        def begun(inner: Rows, rows: Rows) -> torch.Tensor:
+        start = level.y.new_empty(1, 3, *size.shape)
+
+        def begun(strip: tuple[Rows, Rows]) -> None:
+            inner, rows = strip
             if whole is None:
                 part = degradation.rows(rows, size.height)
                 piece = part.initial(rows.of(level.y, size.height))
@@ -235,12 +238,9 @@ class CoarseToFine:
             if coarse is not None:
                 known = rows.of(coarse, size.height)
                 piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
-            return piece[..., inner.inside(rows), :]
+            inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
 
-        start, top = level.y.new_empty(1, 3, *size.shape), 0
-        for piece in side_by_side(begun, in_padded_strips(size.height), start.device):
-            start[..., top : top + piece.shape[-2], :] = piece
-            top += piece.shape[-2]
+        done_for_each(begun, in_padded_strips(size.height), start.device)
         return start
 
     def _own_noise(self, level: Level) -> torch.Tensor | None:

@@ -135,7 +135,7 @@ def test_side_by_side_keeps_the_order_and_makes_no_gradients(allotted: int) -> N
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_side_by_side_takes_no_more_parts_than_it_works_on(allotted: int, device: str) -> None:
+def test_side_by_side_takes_one_part_more_than_it_works_on(allotted: int, device: str) -> None:
     taken: list[int] = []
 
     def parts() -> Iterator[tuple[int]]:
@@ -144,8 +144,9 @@ def test_side_by_side_takes_no_more_parts_than_it_works_on(allotted: int, device
             yield (k,)
 
     assert next(side_by_side(lambda k: k, parts(), torch.device(device))) == 0
-    # A card is given one after the other.
-    assert len(taken) == (windows_at_once() if device == "cpu" else 1)
+    # A card is given one after the other, and one core has no other to keep busy.
+    few = windows_at_once() if device == "cpu" else 1
+    assert len(taken) == (few + 1 if few > 1 else 1)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 5])
