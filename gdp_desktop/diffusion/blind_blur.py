@@ -18,12 +18,15 @@ from gdp_desktop.diffusion.kernels import (
 )
 
 FIT_DAMPING = 0.4
+NO_BLUR = "No blur was found in the photo, so it was left as sharp as it is."
 
 
 class BlindBlur(Blur):
     """y = k * x with k on the simplex: not negative, summing to 1, at most (size, size).
 
-    It starts as a Gaussian; a point would explain any photo by itself and stay one.
+    It starts as a Gaussian; a point would explain any photo by itself and stay one.  That is what
+    it becomes where no blur is found in the photo: ``is_blurred`` is False then, and nothing more
+    is learned.
     """
 
     learns_at_every_level = True
@@ -38,14 +41,18 @@ class BlindBlur(Blur):
         start = gaussian_kernel(max(size / 8, 0.4)) if kernel is None else kernel
         super().__init__(on_the_simplex(fitted_into(start, size)))
         self.size, self._search = size, search
-        self._looked_for = False
+        self._looked_for, self.is_blurred = False, True
 
     def shrunk(self) -> BlindBlur:
         half = self.size // 2 | 1
         return BlindBlur(half, halved_kernel(self.kernel.double()), self._search)
 
-    def adopt(self, coarse: Blur) -> None:  # type: ignore[override]
-        self.replace(doubled_kernel(coarse.kernel.double(), self.size))
+    def adopt(self, coarse: BlindBlur) -> None:  # type: ignore[override]
+        self.is_blurred = coarse.is_blurred
+        if self.is_blurred:
+            self.replace(doubled_kernel(coarse.kernel.double(), self.size))
+        else:
+            self._stay_a_point()
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """The first time the kernel is looked for in the photo, whose blur is still in x0.  From
@@ -54,17 +61,27 @@ class BlindBlur(Blur):
             self._looked_for = True
             self._begin_with(self._search or KernelSearch(y, self.size))
             return
-        fitted = kernel_from_edges(x0, y, self.kernel)
+        fitted = kernel_from_edges(x0, y, self.kernel) if self.is_blurred else None
         if fitted is not None:
             self.replace(torch.lerp(self.kernel.double(), fitted, FIT_DAMPING))
 
     def _begin_with(self, search: KernelSearch) -> None:
         """The kernel found at full size, where it is told best, made small for this level."""
         found, size = search.kernel, search.size
-        while found is not None and size > self.size:
+        if found is None:
+            self._stay_a_point()
+            return
+        while size > self.size:
             found, size = halved_kernel(found), size // 2 | 1
-        if found is not None:
-            self.replace(on_the_simplex(fitted_into(found, self.size)))
+        self.replace(on_the_simplex(fitted_into(found, self.size)))
+
+    def _stay_a_point(self) -> None:
+        self.is_blurred = False
+        self.replace(fitted_into(torch.ones(1, 1), self.size))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return () if self.is_blurred else (NO_BLUR,)
 
     def estimate(self) -> dict[str, Any]:
         return super().estimate() | {"kernel_size": self.size}

@@ -151,6 +151,10 @@ class Composition(Degradation):
             found |= part.by_products()
         return found
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(note for part in self.in_order for note in part.notes)
+
     def _backwards(self, y: torch.Tensor) -> list[torch.Tensor]:
         """The pictures from the trivial restoration to y, one more than there are parts."""
         pictures = [y]

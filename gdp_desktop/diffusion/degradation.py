@@ -172,6 +172,11 @@ class Degradation(nn.Module):
         """What is known of φ and too much for a report, by name: a kernel, a map."""
         return {}
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user about what was found."""
+        return ()
+
 
 class BlockMean(Degradation):
     """Each output pixel is the mean of a factor × factor block: an ideal sensor of fewer pixels.

@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.blur import mirrored, quick_length
+from gdp_desktop.diffusion.blur_evidence import speaks_against
 from gdp_desktop.diffusion.kernel_fit import centred, kernel_from_edges
-from gdp_desktop.diffusion.kernels import fitted_into, gaussian_kernel
+from gdp_desktop.diffusion.kernels import fitted_into, gaussian_kernel, transfer
+from gdp_desktop.diffusion.noise import estimate_noise
 
 # From one size to the next larger one.
 GROWTH = 2**0.5
@@ -49,7 +51,7 @@ class KernelSearch:
     @cached_property
     def kernel(self) -> torch.Tensor | None:
         """(size, size) on the simplex, float64; None for a photo without edges, or with such that
-        lead nowhere."""
+        lead nowhere, or to a blur that the photo does not have."""
         grey = richest_part(grey_of(self._y), SEARCHED)
         kernel, weight = fitted_into(gaussian_kernel(0.6), SMALLEST_SIDE), MOST_WEIGHT
         kernel = kernel / kernel.sum()
@@ -61,7 +63,11 @@ class KernelSearch:
             # A picture hardly larger than its blur says nothing of it.
             if side == self.size or min(small.shape[-2:]) > 2 * side:
                 kernel, weight = refined(small, kernel, weight)
-        return kernel if taps_at_work(kernel) < MOST_SPREAD * kernel.numel() else None
+        if taps_at_work(kernel) >= MOST_SPREAD * kernel.numel():
+            return None
+        # Grey is the mean of three channels in [0, 1], each with a noise of its own.
+        noise = estimate_noise(self._y, 1)[0] / 2 / 3**0.5
+        return None if speaks_against(grey, kernel, noise) else kernel
 
 
 def refined(
@@ -108,14 +114,6 @@ def _differences() -> tuple[torch.Tensor, torch.Tensor]:
     """From a pixel to its neighbour, as kernels."""
     step = torch.tensor([[0.0, -1.0, 1.0]])
     return step, step.T
-
-
-def transfer(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-    """What a convolution with the kernel, centred, multiplies every frequency by."""
-    height, width = kernel.shape
-    placed = torch.zeros(*shape)
-    placed[:height, :width] = kernel
-    return torch.fft.rfft2(placed.roll((-(height // 2), -(width // 2)), (0, 1)))
 
 
 def with_ends_that_meet(grey: torch.Tensor, reach: int) -> torch.Tensor:

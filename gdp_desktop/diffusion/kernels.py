@@ -136,3 +136,11 @@ def _trimmed(kernel: torch.Tensor, negligible: float = 1e-3) -> torch.Tensor:
             kernel = kernel[:, 1:-1]
         else:
             return _normalised(kernel)
+
+
+def transfer(kernel: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """What a convolution with the kernel, centred, multiplies every frequency by."""
+    height, width = kernel.shape
+    placed = torch.zeros(*shape)
+    placed[:height, :width] = kernel
+    return torch.fft.rfft2(placed.roll((-(height // 2), -(width // 2)), (0, 1)))

@@ -126,7 +126,8 @@ def _events(
         seed=job.recipe.seed,
         consistency=round(consistency(problem, x0), 3),
         degradation=problem.degradation.estimate(),
-        notes=loaded.notes + ready.missing + photo.notes + problem.notes + notes + unsaved,
+        notes=loaded.notes + ready.missing + photo.notes + problem.notes
+        + problem.degradation.notes + notes + unsaved,
         others=tuple(map(str, job.others)),
         by_products=beside,
     )

@@ -233,12 +233,18 @@ def test_an_unknown_kernel_is_found_from_the_true_picture(name: str) -> None:
         assert angle == pytest.approx(35, abs=2)
 
 
-def test_without_edges_the_kernel_stays() -> None:
-    found = BlindBlur(9)
-    start = found.kernel.clone()
-    for flat in (torch.zeros(1, 3, 24, 24), torch.ones(1, 3, 24, 24)):
+def test_without_edges_the_photo_stays_as_it_is() -> None:
+    found, flat = BlindBlur(9), torch.zeros(1, 3, 24, 24)
+    assert not found.notes
+    for _ in range(2):
         found.fit(flat, flat)
-    assert torch.equal(found.kernel, start)
+    assert torch.equal(found.kernel, fitted_into(torch.ones(1, 1), 9))
+    assert len(found.notes) == 1
+    # Nor is anything learned at the finer levels.
+    finer, x = BlindBlur(17), picture(40, 50).float()
+    finer.adopt(found)
+    finer.fit(x, Blur(KERNELS["motion"])(x))
+    assert torch.equal(finer.kernel, fitted_into(torch.ones(1, 1), 17)) and finer.notes
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 30), (2, 2)])

@@ -14,7 +14,6 @@ from gdp_desktop.diffusion.kernel_search import (
     growing_sides,
     richest_part,
     taps_at_work,
-    transfer,
     with_ends_that_meet,
     without_islands,
 )
@@ -24,6 +23,7 @@ from gdp_desktop.diffusion.kernels import (
     halved_kernel,
     moments,
     motion_kernel,
+    transfer,
 )
 from tests.diffusion.test_blur import blocks, likeness
 
