@@ -8,7 +8,7 @@ tells the way at the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import cv2
@@ -43,10 +43,12 @@ SEARCHED = 512
 
 class KernelSearch:
     """Looks for the kernel of the blurred photo y, (N, 3, H, W) in [-1, 1], once, when it is first
-    asked for."""
+    asked for; that takes seconds, so ``raise_if_cancelled`` is called many times."""
 
-    def __init__(self, y: torch.Tensor, size: int) -> None:
-        self._y, self.size = y, size
+    def __init__(
+        self, y: torch.Tensor, size: int, raise_if_cancelled: Callable[[], None] = lambda: None
+    ) -> None:
+        self._y, self.size, self._raise_if_cancelled = y, size, raise_if_cancelled
 
     @cached_property
     def kernel(self) -> torch.Tensor | None:
@@ -62,7 +64,7 @@ class KernelSearch:
             small = resized(grey, side / self.size)
             # A picture hardly larger than its blur says nothing of it.
             if side == self.size or min(small.shape[-2:]) > 2 * side:
-                kernel, weight = refined(small, kernel, weight)
+                kernel, weight = refined(small, kernel, weight, self._raise_if_cancelled)
         if taps_at_work(kernel) >= MOST_SPREAD * kernel.numel():
             return None
         # Grey is the mean of three channels in [0, 1], each with a noise of its own.
@@ -71,13 +73,14 @@ class KernelSearch:
 
 
 def refined(
-    grey: torch.Tensor, kernel: torch.Tensor, weight: float
+    grey: torch.Tensor, kernel: torch.Tensor, weight: float, raise_if_cancelled: Callable[[], None]
 ) -> tuple[torch.Tensor, float]:
     """Edges and kernel in turns, at one size; the kernel and what an edge costs by then."""
     reach = 2 * len(kernel)
     around = with_ends_that_meet(grey, reach)
     rows, columns = (slice(reach, reach + n) for n in grey.shape[-2:])
     for _ in range(ROUNDS):
+        raise_if_cancelled()
         edges = edges_alone(around, kernel, weight)[..., rows, columns]
         found = kernel_from_edges(edges, grey, kernel)
         if found is None:

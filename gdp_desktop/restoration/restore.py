@@ -163,6 +163,7 @@ def prepare(
     job: Job, cancel: CancelToken | None = None, window_batch: int | None = None
 ) -> Prepared:
     """Raises what ``restore`` raises before it begins."""
+    cancel = cancel or CancelToken()
     task = task_named(job.recipe.task)
     values = task.values(job.recipe.params)
     method = method_named(job.recipe.method or task.default_method)
@@ -173,8 +174,7 @@ def prepare(
     others = checked_others(task, job, photo)
     mask = checked_mask(job.mask, photo, task, values)
     loaded = load_prior(job.recipe.prior, job.recipe.device)
-    if cancel is not None:
-        cancel.raise_if_cancelled()
+    cancel.raise_if_cancelled()
 
     # Where the mask only says what is unknown, all of the photo may change.
     limit = None if task.mask_is_unknown(values) else mask
@@ -185,7 +185,7 @@ def prepare(
         saved = Size(photo.size.width * scale, photo.size.height * scale)
         refuse_full_disk(photo, saved, target, task.pictures_beside)
     scene = Scene(photo, mask, others, region, job.source)
-    problem, size = pose(task, values, scene, loaded.prior)
+    problem, size = pose(task, values, scene, loaded.prior, cancel)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
     wanted = window_batch or usual_batch(loaded.device)
@@ -284,7 +284,9 @@ class Scene:
     source: Path | None = None
 
 
-def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Problem, Size]:
+def pose(
+    task: Task, values: Values, scene: Scene, prior: Prior, cancel: CancelToken
+) -> tuple[Problem, Size]:
     """The task's problem for the region, padded to what the pyramid needs, and the size of x."""
     scale, region = task.scale(values), scene.region
     full = Size(region.width * scale, region.height * scale)
@@ -301,7 +303,7 @@ def pose(task: Task, values: Values, scene: Scene, prior: Prior) -> tuple[Proble
         scene.source if region == whole(scene.photo) else None,
         region.size,
         tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
-        features_if_any(prior),
+        features_if_any(prior), cancel.raise_if_cancelled,
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)

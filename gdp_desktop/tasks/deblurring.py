@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.kernel_search import KernelSearch
@@ -30,8 +28,9 @@ is too high. If you cannot tell, let the program find the blur itself."""
 DOUBT_OF_BLIND = 1.5 / 127.5
 
 
-def blur_of(values: Values, y: torch.Tensor) -> Blur:
-    """The blur that the user describes, for a photo y (1, 3, H, W)."""
+def blur_of(values: Values, given: Given) -> Blur:
+    """The blur that the user describes, for the photo (1, 3, H, W)."""
+    y = given.y
     match values["kind"]:
         case "gaussian":
             return Blur(gaussian_kernel(values["radius"]))
@@ -48,7 +47,7 @@ def blur_of(values: Values, y: torch.Tensor) -> Blur:
         case "file":
             return Blur(read_kernel(values["kernel"], largest=min(y.shape[-2:])))
     size = int(values["size"]) | 1
-    return BlindBlur(size, search=KernelSearch(y, size))
+    return BlindBlur(size, search=KernelSearch(y, size, given.raise_if_cancelled))
 
 
 def pose(given: Given, values: Values) -> Problem:
@@ -59,7 +58,7 @@ def pose(given: Given, values: Values) -> Problem:
     if values["kind"] == "blind":
         noise = math.hypot(noise, DOUBT_OF_BLIND)
     return Problem(
-        y=y, degradation=blur_of(values, y), sigma_y=(noise,),
+        y=y, degradation=blur_of(values, given), sigma_y=(noise,),
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
         published=published.DEBLURRING,
     )

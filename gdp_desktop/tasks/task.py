@@ -23,6 +23,10 @@ from gdp_desktop.tasks.published import Published
 __all__ = ["Given", "Param", "Problem", "Task", "TaskError", "Values"]
 
 
+def never() -> None:
+    """For what nobody cancels."""
+
+
 @dataclass(frozen=True)
 class Given:
     """What the user hands over: the photo, and what some tasks need beside it.
@@ -33,7 +37,7 @@ class Given:
     ``size`` is how much of y is photo; what is right of it and below is its mirror image.
     ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
     None where it is not known.  ``prior_features`` is what the prior sees in a picture, or None if
-    it does not show it.
+    it does not show it.  ``raise_if_cancelled`` is for what takes seconds before the first step.
     """
 
     y: torch.Tensor
@@ -43,6 +47,7 @@ class Given:
     size: Size | None = None
     exposures: tuple[float | None, ...] = ()
     prior_features: Features | None = None
+    raise_if_cancelled: Callable[[], None] = never
 
 
 @dataclass(frozen=True)

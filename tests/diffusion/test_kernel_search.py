@@ -66,8 +66,23 @@ def test_a_search_that_lost_its_way_found_nothing(monkeypatch: pytest.MonkeyPatc
     y = photographed(blocks(), KERNELS["rising"])
     assert KernelSearch(y, SIZE).kernel is not None
     even = torch.full((SIZE, SIZE), SIZE**-2, dtype=torch.float64)
-    monkeypatch.setattr(kernel_search, "refined", lambda grey, kernel, weight: (even, weight))
+    monkeypatch.setattr(kernel_search, "refined", lambda grey, kernel, weight, _: (even, weight))
     assert KernelSearch(y, SIZE).kernel is None
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 7])
+def test_a_search_that_is_cancelled_ends_at_its_next_round(rounds: int) -> None:
+    begun: list[int] = []
+
+    def raise_if_cancelled() -> None:
+        begun.append(len(begun))
+        if len(begun) > rounds:
+            raise InterruptedError
+
+    search = KernelSearch(photographed(blocks(), KERNELS["level"]), SIZE, raise_if_cancelled)
+    with pytest.raises(InterruptedError):
+        _ = search.kernel
+    assert len(begun) == rounds + 1
 
 
 @pytest.mark.parametrize("length", [1, 5, 12])

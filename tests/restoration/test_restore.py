@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from gdp_desktop.diffusion import kernel_search
 from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
@@ -263,6 +264,24 @@ def test_cancelled_in_the_middle_stops_within_one_window(
         list(restore(job, cancel, on_window, window_batch=batch))
     assert heard == list(range(1, at + 1))
     assert not output.exists()
+
+
+def test_cancelled_while_a_blur_is_looked_for(
+    prior_file: Path, photo_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, rounds = CancelToken(), []
+
+    def cancelled_meanwhile(edges: torch.Tensor, grey: torch.Tensor, kernel: torch.Tensor):
+        rounds.append(1)
+        cancel.cancel()
+        return kernel
+
+    monkeypatch.setattr(kernel_search, "kernel_from_edges", cancelled_meanwhile)
+    job = job_for("deblurring", photo_file(60, 48), prior_file, params={"kind": "blind"})
+    with pytest.raises(Cancelled):
+        list(restore(job, cancel))
+    # Asked once whether there are any edges, and not even once more for the kernel.
+    assert len(rounds) == 1
 
 
 def test_cancelled_at_the_last_window_writes_nothing(
