@@ -40,6 +40,7 @@ class FakeEngine:
         self.steps = 4
         self.pause = 0.0
         self.failures: dict[str, str] = {}
+        self.remarks: tuple[str, ...] = ()
         self.jobs: list[Job] = []
 
     def __call__(
@@ -57,7 +58,8 @@ class FakeEngine:
             yield Preview(grey, step, self.steps)
         result = photo.with_pixels_from_unit(np.sqrt(photo.to_unit()))
         output = str(job.output) if job.output else None
-        yield Finished(result, Report(str(job.source), output, "done", job.recipe.task))
+        report = Report(str(job.source), output, "done", job.recipe.task, notes=self.remarks)
+        yield Finished(result, report, remarks=self.remarks)
 
     def _wait(self, token: CancelToken) -> None:
         until = time.monotonic() + self.pause

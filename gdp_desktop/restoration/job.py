@@ -155,12 +155,14 @@ class Preview:
 class Finished:
     """The restored photo, with the source's ICC profile and camera data, and the report.
 
-    ``by_products`` are float arrays as in ``image/by_products.py``, by name.
+    ``by_products`` are float arrays as in ``image/by_products.py``, by name; ``remarks`` those
+    notes of the report that only the work on this photo brought up.
     """
 
     photo: Photo
     report: Report
     by_products: Mapping[str, np.ndarray] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 Event = Started | Progress | Preview | Finished

@@ -111,6 +111,7 @@ def _events(
     found = by_products(problem, x0, region, scale)
     notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
     beside, unsaved = saved_beside(output, found, job.overwrite)
+    remarks = ready.missing + problem.notes + problem.degradation.notes
     report = Report(
         input=str(job.source),
         output=str(output) if output else None,
@@ -126,12 +127,11 @@ def _events(
         seed=job.recipe.seed,
         consistency=round(consistency(problem, x0), 3),
         degradation=problem.degradation.estimate(),
-        notes=loaded.notes + ready.missing + photo.notes + problem.notes
-        + problem.degradation.notes + notes + unsaved,
+        notes=loaded.notes + photo.notes + remarks + notes + unsaved,
         others=tuple(map(str, job.others)),
         by_products=beside,
     )
-    yield Finished(result, report, found)
+    yield Finished(result, report, found, remarks)
 
 
 @dataclass(frozen=True)

@@ -316,6 +316,8 @@ class Workbench(QObject):
             # The last preview stays until the result can be drawn.
             self._awaited = outcome.finished
             self.noted.emit(_in_words(outcome.finished.report))
+            if outcome.finished.remarks:
+                self.informed.emit(" ".join(outcome.finished.remarks))
             self._loader.prepare(self._awaited)
         else:
             self._stop_running()

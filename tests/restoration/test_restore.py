@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 
 from gdp_desktop.diffusion import kernel_search
+from gdp_desktop.diffusion.blind_blur import NO_BLUR
 from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
@@ -264,6 +265,20 @@ def test_cancelled_in_the_middle_stops_within_one_window(
         list(restore(job, cancel, on_window, window_batch=batch))
     assert heard == list(range(1, at + 1))
     assert not output.exists()
+
+
+@pytest.mark.parametrize("is_sharp", [True, False])
+def test_what_was_found_is_a_remark_of_its_own(
+    is_sharp: bool, prior_file: Path, photo_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_search, "speaks_against", lambda *_: is_sharp)
+    file = photo_file(60, 48)
+    job = job_for("deblurring", file, prior_file, params={"kind": "blind", "size": 5})
+    finished = run(job)[1]
+    assert finished.remarks == ((NO_BLUR,) if is_sharp else ())
+    assert set(finished.remarks) <= set(finished.report.notes)
+    kernel = finished.by_products["kernel"]
+    assert (np.count_nonzero(kernel) == 1) == is_sharp
 
 
 def test_cancelled_while_a_blur_is_looked_for(

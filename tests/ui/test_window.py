@@ -139,6 +139,17 @@ def test_a_file_that_is_no_photo_gets_a_sentence(
 # From the photo to the saved result
 
 
+def test_what_the_work_on_a_photo_brought_up_is_said(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    restore(qtbot, window)
+    assert not message(window)
+    engine.remarks = ("No blur was found.", "It stays sharp.")
+    restore(qtbot, window)
+    assert message(window) == "No blur was found. It stays sharp."
+
+
 def test_previews_come_and_the_result_can_be_undone(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
