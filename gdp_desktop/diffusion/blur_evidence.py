@@ -41,4 +41,3 @@ def speaks_against(grey: torch.Tensor, kernel: torch.Tensor, noise: float) -> bo
     if not len(blotted_out) or not len(spared):
         return False
     return bool(blotted_out.mean() > MOST_LEFT * spared.mean())
-

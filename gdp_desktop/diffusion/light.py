@@ -19,7 +19,7 @@ LINE_END_LIGHT = LINE_END / 12.92
 CURVE_START_LIGHT = ((LINE_END + 0.055) / 1.055) ** 2.4
 CURVE_START = 1.055 * LINE_END_LIGHT ** (1 / 2.4) - 0.055
 
-# Of powers of 2 and of e those of 2 take a third of the time.
+# With AVX-512 a power of 2 takes a third of the time of one of e.
 LN_2 = math.log(2)
 
 SHOULDER_START = 0.5
