@@ -13,7 +13,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gdp_desktop.benchmarks import markdown
-from gdp_desktop.benchmarks.drawing import Line, drawn
 from gdp_desktop.benchmarks.plan import (
     Cell,
     Figures,
@@ -34,6 +33,7 @@ from gdp_desktop.diffusion.adm import ADM, ADMConfig
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
+from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size

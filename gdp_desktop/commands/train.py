@@ -13,6 +13,7 @@ from gdp_desktop.commands.errors import BadUsage, Refused, one_line
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
 from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.training.lineage import curve_path
 from gdp_desktop.training.train import (
     FINE_TUNING_RATE,
     LEARNING_RATE,
@@ -39,6 +40,8 @@ def run(options: argparse.Namespace) -> int:
         print(_stopped(plan), file=sys.stderr)
         return INTERRUPTED
     print(f"{printable(plan.out)} is trained; use it with --prior {printable(plan.out)}.")
+    drawn = curve_path(plan.out).with_suffix(".svg")
+    print(f"How it learned is drawn in {printable(drawn)}.")
     for sentence in report.skipped if report else ():
         print(f"Skipped: {sentence}", file=sys.stderr)
     return 0

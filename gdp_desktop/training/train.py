@@ -30,6 +30,7 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.training.crops import CropSource, load_pixels, split_photos
+from gdp_desktop.training.lineage import Lineage, write_curve
 from gdp_desktop.training.muon import Muon
 from gdp_desktop.training.validation import (
     BAND_EDGES,
@@ -203,6 +204,7 @@ class _TrainingState:
         )
         self.step, self.crops, self.seconds, self.current_lr = 0, 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
+        self.lineage = Lineage()
         self.val_psnr: dict[int, float] | None = None
 
     def _compiled(self) -> Callable[..., torch.Tensor]:
@@ -235,7 +237,9 @@ class _TrainingState:
         if saved.is_file():
             return cls._resume(plan, saved)
         if plan.start_from is not None:
-            return cls(plan, load_unet(plan.start_from))
+            state = cls(plan, load_unet(plan.start_from))
+            state.lineage = Lineage.of(plan.start_from)
+            return state
         return cls(plan, UNet(plan.network))
 
     @classmethod
@@ -250,6 +254,7 @@ class _TrainingState:
             state._restore_slots(tensors, float(counters["step"]))
             state.step, state.crops = int(counters["step"]), int(counters["crops"])
             state.seconds, state.history = float(counters["seconds"]), list(counters["history"])
+            state.lineage = Lineage(**counters.get("lineage", {}))
         except (KeyError, TypeError, RuntimeError, ValueError, SafetensorError) as error:
             raise CheckpointError(
                 f"{saved} is not a training state; move it away to start anew."
@@ -298,10 +303,14 @@ class _TrainingState:
     def save(self, out: Path, calibration: list[np.ndarray]) -> None:
         counters = {
             "step": self.step, "crops": self.crops, "seconds": round(self.seconds, 1),
-            "history": self.history,
+            "history": self.history, "lineage": asdict(self.lineage),
         }
-        summary = {key: counters[key] for key in ("step", "crops", "seconds")}
-        summary["batch"], summary["crop"] = self.plan.batch, self.plan.crop
+        plan = self.plan
+        summary = self.lineage.summary({
+            "step": self.step, "crops": self.crops, "seconds": round(self.seconds, 1),
+            "batch": plan.batch, "crop": plan.crop, "learning_rate": plan.learning_rate,
+            "numbers": "bfloat16 and float32" if bfloat16_pays(plan.device) else "float32",
+        })
         if self.val_psnr is not None:
             summary["validation"] = {
                 f"dB at noise {sigma}": round(db, 2) for sigma, db in self.val_psnr.items()
@@ -320,7 +329,7 @@ class _TrainingState:
             "training": json.dumps(counters),
         }
         atomic_write(resume_path(out), save(tensors, metadata), overwrite=True)
-
+        write_curve(out, self.lineage.with_reports(self.history))
 
     def _slots(self) -> dict[str, torch.Tensor]:
         """What the optimisers remember of each parameter, as KEY.NAME."""

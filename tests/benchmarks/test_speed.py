@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from gdp_desktop.benchmarks.drawing import Line, drawn, ticks
 from gdp_desktop.benchmarks.plan import BenchmarkError, LeftOut, Request
 from gdp_desktop.benchmarks.speed import (
     FIGURES,
@@ -23,6 +22,7 @@ from gdp_desktop.benchmarks.speed import (
 from gdp_desktop.benchmarks.whole_jobs import in_a_process, made_photo, size_of, sizes_of
 from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image.chart import Line, drawn, ticks
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Recipe

@@ -17,6 +17,7 @@ from gdp_desktop.commands.parser import COMMANDS
 from gdp_desktop.diffusion.checkpoints import load_unet
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import TASKS
+from gdp_desktop.training.lineage import curve_path
 from gdp_desktop.training.train import (
     FINE_TUNING_RATE,
     LEARNING_RATE,
@@ -162,7 +163,10 @@ class TestTrain:
         assert "zz-bad.png" in outcome.sentence and "dB" in outcome.out
         assert load_unet(out).config.widths == (8, 8, 8)
         assert train("--out", out, "--minutes", 0.02).code == 0
-        assert set(contents(out.parent)) == {out.name, resume_path(out).name}
+        curve = curve_path(out)
+        assert set(contents(out.parent)) == {
+            out.name, resume_path(out).name, curve.name, curve.with_suffix(".svg").name
+        }
 
     def test_replaces_no_prior_of_another_training(self, train: Run, tmp_path: Path) -> None:
         out = tmp_path / "own.safetensors"

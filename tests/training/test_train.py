@@ -25,6 +25,7 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.training import train as training_module
 from gdp_desktop.training.crops import MIN_PHOTOS, CropSource, load_pixels, split_photos
+from gdp_desktop.training.lineage import TOTALS, curve_path, read_curve
 from gdp_desktop.training.train import (
     TrainingPlan,
     TrainingReport,
@@ -267,8 +268,19 @@ def test_starting_from_other_weights(plan: TrainingPlan, tmp_path: Path) -> None
     run(plan)
     again = replace(plan, out=tmp_path / "second.safetensors", start_from=plan.out,
                     network=UNetConfig())
-    assert run(again)[-1].step > 0
-    assert load_unet(again.out).config == TINY
+    last = run(again)[-1]
+    assert last.step > 0 and load_unet(again.out).config == TINY
+    # What it has behind it is told with it, also when it is resumed.
+    for more in (0, 1):
+        told = json.loads(read_metadata(again.out)["training"])
+        runs = told["runs"]
+        assert len(runs) == 2 and runs[1]["step"] == last.step
+        assert all(told[key] == pytest.approx(runs[0][key] + runs[1][key]) for key in TOTALS)
+        curve = read_curve(curve_path(again.out))
+        assert curve[:1] == read_curve(curve_path(plan.out))
+        assert curve[-1]["minutes"] == pytest.approx(told["seconds"] / 60, abs=0.02)
+        if not more:
+            last = run(replace(again, minutes=2 * again.minutes))[-1]
     with pytest.raises(CheckpointError):
         run(replace(again, out=tmp_path / "third.safetensors", start_from=tmp_path / "none"))
 
@@ -297,12 +309,13 @@ def test_a_damaged_state_is_refused_and_kept(plan: TrainingPlan, damage: str) ->
     assert state.read_bytes() == kept
 
 
-@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("failing", [1, 2, 3, 4])
 def test_a_failure_while_saving_leaves_the_last_good_files(
     plan: TrainingPlan, failing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(plan)
-    before = {path: path.read_bytes() for path in (plan.out, resume_path(plan.out))}
+    before = {path: path.read_bytes() for path in plan.out.parent.iterdir()}
+    assert len(before) == 4  # the prior, what is needed to go on, the curve as table and picture
     really, calls = os.replace, []
 
     def fail(source, target) -> None:
@@ -315,9 +328,8 @@ def test_a_failure_while_saving_leaves_the_last_good_files(
     with pytest.raises(PhotoError):
         run(replace(plan, minutes=0.02))
     monkeypatch.undo()
-    assert resume_path(plan.out).read_bytes() == before[resume_path(plan.out)]
-    if failing == 1:
-        assert plan.out.read_bytes() == before[plan.out]
+    in_turn = [plan.out, resume_path(plan.out), curve_path(plan.out)]
+    assert all(path.read_bytes() == before[path] for path in in_turn[failing - 1 :])
     assert sorted(path.name for path in plan.out.parent.iterdir()) == sorted(
         path.name for path in before
     )
