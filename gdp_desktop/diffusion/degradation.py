@@ -52,7 +52,7 @@ class Degradation(nn.Module):
     guidance_bytes = 100
     # Time that a step's guidance and noise take, of what the shipped prior takes for the same
     # pixels on the same core.
-    guidance_share = 0.17
+    guidance_share = 0.12
     # What is done once before the first step, in windows that the shipped prior would evaluate in
     # that time; for photos as large as a window or larger.
     windows_to_begin = 0.0

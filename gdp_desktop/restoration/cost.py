@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 WINDOWS_PER_MEGAPIXEL = 0.5
 # What every job takes before and after, and what is used for the first time, likewise.
 WINDOWS_PER_JOB = 3
-# All of that, and guidance, is computed in float32: beside windows in bfloat16, which a processor
-# is done with so many times sooner, it weighs so much more.
+# What is done to pixels is computed in float32: beside windows in bfloat16, which a processor is
+# done with so many times sooner, it weighs so much more.
 BFLOAT16_GAIN = 2.0
 # Guidance and noise of a published method beside the network: one step, or a closed form.
 PUBLISHED_SHARE = 0.15
@@ -25,8 +25,9 @@ def cost(ready: Prepared, speed: Speed) -> Cost:
     degradation, pixels = ready.problem.degradation, ready.size.pixels
     guidance = degradation.guidance_share if ready.method.in_strips else PUBLISHED_SHARE
     windows = ready.solver.total_pixels / speed.window**2
-    beside = guidance * windows + WINDOWS_PER_JOB + WINDOWS_PER_MEGAPIXEL * pixels / 1e6
+    beside = guidance * windows + WINDOWS_PER_MEGAPIXEL * pixels / 1e6
     beside += degradation.windows_to_begin * min(1.0, pixels / speed.window**2)
     if speed.device == "cpu" and speed.precision == "bfloat16":
         beside *= BFLOAT16_GAIN
-    return Cost(speed.seconds * (windows + beside), ready.memory, ready.solver.total_windows)
+    seconds = speed.seconds * (windows + beside + WINDOWS_PER_JOB)
+    return Cost(seconds, ready.memory, ready.solver.total_windows)

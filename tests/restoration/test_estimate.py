@@ -76,7 +76,7 @@ def test_a_blur_takes_longer_to_guide(job: Callable[..., Job]) -> None:
         (cost(ready, SPEED).seconds - fixed) / ready.solver.total_pixels
         for ready in (plain, blurred)
     ]
-    assert 1.3 < per_pixel[1] / per_pixel[0] < 1.6
+    assert 1.4 < per_pixel[1] / per_pixel[0] < 1.7
 
 
 def test_a_kernel_that_has_to_be_found_takes_longer_to_begin(job: Callable[..., Job]) -> None:
@@ -89,7 +89,8 @@ def test_a_kernel_that_has_to_be_found_takes_longer_to_begin(job: Callable[..., 
 
 def test_what_is_beside_windows_in_bfloat16_weighs_more(job: Callable[..., Job]) -> None:
     ready = prepare(job(256, 256, steps=2))
-    network = SPEED.seconds * ready.solver.total_pixels / SPEED.window**2
+    windows = ready.solver.total_pixels / SPEED.window**2 + WINDOWS_PER_JOB
+    network = SPEED.seconds * windows
     single, half = (
         cost(ready, replace(SPEED, precision=precision)).seconds
         for precision in ("float32", "bfloat16")
