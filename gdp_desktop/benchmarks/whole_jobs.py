@@ -88,7 +88,8 @@ def in_a_process(files: Sequence[Path], recipe: Recipe, *more: str) -> Restored:
         env=os.environ | {"PYTHONPATH": path},
     )
     *reports, costs = [json.loads(line) for line in done.stdout.splitlines()] or [None]
-    if not reports or any(report["status"] != "done" for report in reports):
+    told = bool(reports) and isinstance(costs, list)
+    if not told or any(report["status"] != "done" for report in reports):
         reason = next((r["error"] for r in reports if r.get("error")), "it ended without a word")
         raise LeftOut(f"A photo could not be restored: {reason}")
     peak, seconds = costs
