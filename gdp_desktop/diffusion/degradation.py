@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ from gdp_desktop.image.geometry import Size
 
 # Conjugate-gradient steps of what has no closed form.
 SOLVER_STEPS = 30
+# Weights of the pixels around a place a quarter of a pixel before the third of them: cubic
+# convolution (Keys 1981) with a = -0.75, as torch and OpenCV have it.
+QUARTER_BEFORE = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 # What y holds at 1/33 of its strength in x is lost in rounding (as in Kawar et al. 2022, 1-D blur).
 SMALLEST_SINGULAR = 0.03
 
@@ -43,7 +47,8 @@ class Degradation(nn.Module):
     # Whether φ is learned at every level of the pyramid, and not at the coarsest alone.
     learns_at_every_level = False
     # Whether a row of ``initial`` and ``noise_gain`` needs no more of y than the rows within
-    # strips.MARGIN of it; if not, they are made of the whole photo at once.
+    # strips.MARGIN of it; if not, they are made of the whole photo at once.  Where D is pointwise,
+    # ``initial`` is so too.
     local = True
     # How many rows away guidance still feels a value of y, where a photo is guided in strips; None
     # if y is not made of rows, and the photo is guided as a whole.
@@ -197,7 +202,7 @@ class BlockMean(Degradation):
     def linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
         if type(self).forward is not BlockMean.forward:  # a sensor that shrinks by other means
             return super().linearised(x)
-        return self(x), self.forward, lambda y: spread(y, self.factor) / self.factor**2
+        return self(x), self.forward, lambda y: spread(y / self.factor**2, self.factor)
 
     def spectrum(self, size: Size) -> Spectrum | None:
         return Means(self.factor)
@@ -231,4 +236,24 @@ def halved(image: torch.Tensor) -> torch.Tensor:
 
 def enlarged(image: torch.Tensor, factor: int = 2) -> torch.Tensor:
     """(N, C, H, W) -> (N, C, factor·H, factor·W), bicubic."""
+    if factor == 2:
+        return _doubled(_doubled(image, -1), -2)
     return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
+
+
+def _doubled(image: torch.Tensor, dim: int) -> torch.Tensor:
+    """Twice as long on one side, -1 or -2, bicubic; one side after the other takes a third of the
+    time of both at once."""
+    count = image.shape[dim]
+    padded = F.pad(image, (2, 2, 0, 0) if dim == -1 else (0, 0, 2, 2), mode="replicate")
+    taps = [padded.narrow(dim, k, count) for k in range(5)]
+    before = _weighted(taps[:4], QUARTER_BEFORE)
+    after = _weighted(taps[1:], QUARTER_BEFORE[::-1])
+    return torch.stack((before, after), dim).flatten(dim - 1, dim)
+
+
+def _weighted(images: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
+    total = images[0] * weights[0]
+    for image, weight in zip(images[1:], weights[1:], strict=True):
+        total = total.add_(image, alpha=weight)
+    return total

@@ -57,7 +57,9 @@ class Guidance:
     number of timesteps; and because σ_y stands against r, the residual is driven to the photo's
     noise and not to zero.
 
-    ``learn`` says whether the degradations move their parameters φ in the same step.
+    ``learn`` says whether the degradations move their parameters φ in the same step.  ``pull`` is
+    minus the gradient of Q, of the shape of x0, where it was found before: a part of a photo cannot
+    tell what Q wishes of the whole.
     """
 
     measurements: Sequence[Measurement]
@@ -65,6 +67,7 @@ class Guidance:
     scale: float = 1.0
     solver_steps: int = 4
     learn: bool = False
+    pull: torch.Tensor | None = None
 
     def __call__(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
         """The guided clean estimate, same shape, in [-1, 1]."""
@@ -76,7 +79,7 @@ class Guidance:
 
     def _solve(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
         linearised = [_linearise(m, x0) for m in self.measurements]
-        pull = self._quality_pull(x0)
+        pull = quality_pull(self.quality, x0) if self.pull is None else self.pull.clone()
         for term in linearised:
             pull += term.adjoint(self.scale * term.precision * term.residual)
 
@@ -136,20 +139,21 @@ class Guidance:
         nested = all(b[0] % a[0] == 0 for a, b in pairwise(blocks))
         return blocks if nested else None
 
-    def _quality_pull(self, x0: torch.Tensor) -> torch.Tensor:
-        """Minus the gradient of the quality terms."""
-        if not self.quality:
-            return torch.zeros_like(x0)
-        with torch.enable_grad():
-            variable = x0.detach().requires_grad_(True)
-            loss = torch.stack([term(variable) for term in self.quality]).sum()
-            return -torch.autograd.grad(loss, variable)[0]
-
     def residual(self, x0: torch.Tensor) -> float:
         """RMS of y - D(x0) over all measurements' first, the photo; units of y."""
         photo = self.measurements[0]
         with torch.no_grad():
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
+
+
+def quality_pull(quality: Sequence[QualityTerm], x0: torch.Tensor) -> torch.Tensor:
+    """Minus the gradient of the quality terms, of the shape of x0."""
+    if not quality:
+        return torch.zeros_like(x0)
+    with torch.enable_grad():
+        variable = x0.detach().requires_grad_(True)
+        loss = torch.stack([term(variable) for term in quality]).sum()
+        return -torch.autograd.grad(loss, variable)[0]
 
 
 def _divided_by(bent: torch.Tensor, spectrum: Spectrum) -> Linear:

@@ -37,9 +37,9 @@ def decode(encoded: torch.Tensor) -> torch.Tensor:
 
 
 def decode_slope(encoded: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
-    """d decode / d encoded on [0, 1], where ``linear`` is ``decode(encoded)``."""
-    curve = 2.4 * linear / (encoded.clamp(min=LINE_END) + 0.055)
-    return curve.lerp_(torch.full_like(curve, 1 / 12.92), _is_below(encoded, LINE_END))
+    """d decode / d encoded on [0, 1], where ``linear`` is ``decode(encoded)``; up to 1.7 % more
+    within 0.0012 below the line's end, where the curve's slope would already be the larger."""
+    return (2.4 * linear).div_(encoded + 0.055).clamp_(min=1 / 12.92)
 
 
 def encode(linear: torch.Tensor) -> torch.Tensor:
@@ -50,9 +50,9 @@ def encode(linear: torch.Tensor) -> torch.Tensor:
 
 
 def encode_slope(linear: torch.Tensor, encoded: torch.Tensor) -> torch.Tensor:
-    """d encode / d linear, where ``encoded`` is ``encode(linear)``."""
-    curve = (encoded + 0.055).div_(linear.clamp(min=LINE_END_LIGHT)).div_(2.4)
-    return curve.lerp_(torch.full_like(curve, 12.92), _is_below(linear, LINE_END_LIGHT))
+    """d encode / d linear, where ``encoded`` is ``encode(linear)``; up to 1.7 % less within 0.0001
+    below the line's end, where the curve's slope would already be the smaller."""
+    return (encoded + 0.055).div_(linear).div_(2.4).clamp_(max=12.92)
 
 
 def roll_off(linear: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,8 @@ ROWS_AT_ONCE = 256
 THIN_ROWS = 64
 # Rows on either side that whatever is local may look at.
 MARGIN = 16
+# Rows on either side that enlarging to twice the size looks at.
+ENLARGING_MARGIN = 4
 NOISE_ROWS = 64
 
 
@@ -48,10 +50,12 @@ def in_strips(height: int, at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
         yield Rows(top, min(height, top + at_once))
 
 
-def in_padded_strips(height: int) -> Iterator[tuple[Rows, Rows]]:
-    """Strips, and each with the MARGIN around it that whatever is local may look at."""
-    for inner in in_strips(height):
-        yield inner, inner.padded(MARGIN, height)
+def in_padded_strips(
+    height: int, margin: int = MARGIN, at_once: int = ROWS_AT_ONCE
+) -> Iterator[tuple[Rows, Rows]]:
+    """Strips, and each with the margin around it that whatever is local may look at."""
+    for inner in in_strips(height, at_once):
+        yield inner, inner.padded(margin, height)
 
 
 def in_thin_strips(

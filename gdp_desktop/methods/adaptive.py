@@ -3,7 +3,7 @@ one before (hierarchical guidance) and cut into windows of the prior's size."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -11,13 +11,15 @@ import torch
 
 from gdp_desktop.diffusion.at_once import done_for_each, side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
+from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement, quality_pull
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
+    ENLARGING_MARGIN,
     ROWS_AT_ONCE,
+    THIN_ROWS,
     NoiseField,
     Rows,
     in_padded_strips,
@@ -30,6 +32,8 @@ from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.task import Problem
 
+# The first row and the rows of x0.
+_Strip = tuple[int, torch.Tensor]
 # How far a block of the finer level may stray from the coarse result (RMS, [-1, 1] scale).
 COARSE_SIGMA = 0.1
 # Where a photo's noise differs from place to place, sampling starts from a level that this share of
@@ -179,9 +183,10 @@ class CoarseToFine:
         own = self._own_noise(level)
         is_coarsest = level is self.levels[-1]
         learn = is_coarsest or level.degradation.learns_at_every_level
-        reach = None if learn else level.degradation.reach
+        quality = self.quality_at(level) if is_coarsest else ()
+        reach = level.degradation.reach
 
-        def guidance(rows: Rows) -> Guidance:
+        def guidance(rows: Rows, pull: torch.Tensor | None = None) -> Guidance:
             part = level.degradation
             if rows != Rows(0, height):
                 part = part.rows(rows, height)
@@ -191,15 +196,18 @@ class CoarseToFine:
                 measurements.append(
                     Measurement(rows.of(coarse, height), BlockMean(2), COARSE_SIGMA)
                 )
-            quality = self.quality_at(level) if is_coarsest else ()
             return Guidance(
-                measurements, quality, solver_steps=self.problem.solver_steps, learn=learn
+                measurements, quality, solver_steps=self.problem.solver_steps,
+                pull=None if pull is None else rows.of(pull, height),
             )
 
-        def step(i: int, inner: Rows, outer: Rows, answer: torch.Tensor) -> Estimate:
+        def step(
+            i: int, x0_std: float, pull: torch.Tensor | None,
+            inner: Rows, outer: Rows, answer: torch.Tensor,
+        ) -> Estimate:
             """Guides the prior's answer for the outer rows; x_{t-1} of the inner ones takes the
             place of their x_t."""
-            guided = guidance(outer)(answer, prior.x0_std(i))
+            guided = guidance(outer, pull)(answer, x0_std)
             x0 = guided[..., inner.inside(outer), :]
             state = inner.of(x_t, height)
             zeta = self.problem.zeta if i > 0 else 0.0
@@ -212,13 +220,19 @@ class CoarseToFine:
         x_t = self._start(level, coarse)
         self._add_noise(x_t, own, schedule, NoiseField(seed, level.number, last + 1))
         for i in range(last, -1, -1):
-            strips = ((strip.top, strip.x0) for strip in prior.strips(x_t, i))
+            strips: Iterable[_Strip] = ((s.top, s.x0) for s in prior.strips(x_t, i))
+            pull = None
+            if learn:  # from the photo as a whole
+                x0 = torch.cat([x0 for _, x0 in strips], dim=-2)
+                level.degradation.fit(x0, level.y)
+                strips, pull = [(0, x0)], quality_pull(quality, x0) if quality else None
+            further = partial(step, i, prior.x0_std(i), pull)
             if reach == 0:
                 for strip in strips:
-                    yield from side_by_side(partial(step, i), in_thin_strips(*strip), x_t.device)
+                    yield from side_by_side(further, in_thin_strips(*strip), x_t.device)
             else:
                 for rows in with_margins(strips, height, reach):
-                    yield step(i, *rows)
+                    yield further(*rows)
         return x_t
 
     def _start(self, level: Level, coarse: torch.Tensor | None) -> torch.Tensor:
@@ -240,7 +254,10 @@ class CoarseToFine:
                 piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
             inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
 
-        done_for_each(begun, in_padded_strips(size.height), start.device)
+        strips = in_padded_strips(size.height)
+        if degradation.pointwise and start.device.type == "cpu":
+            strips = in_padded_strips(size.height, ENLARGING_MARGIN, THIN_ROWS)
+        done_for_each(begun, strips, start.device)
         return start
 
     def _own_noise(self, level: Level) -> torch.Tensor | None:

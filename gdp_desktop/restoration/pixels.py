@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from gdp_desktop.diffusion.at_once import done_for_each, side_by_side
-from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, Rows, in_strips
+from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, THIN_ROWS, Rows, in_strips
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
@@ -84,5 +84,6 @@ def consistency(problem: Problem, x0: torch.Tensor) -> float:
         difference = there.of(predicted, outer.bottom - outer.top) - inner.of(problem.y, height)
         return float(difference.square().sum(dtype=torch.float64))
 
-    strips = ((rows,) for rows in in_strips(height, height if reach is None else ROWS_AT_ONCE))
+    at_once = {None: height, 0: THIN_ROWS}.get(reach, ROWS_AT_ONCE)
+    strips = ((rows,) for rows in in_strips(height, at_once))
     return sum(side_by_side(squares, strips, x0.device)) * 127.5**2 / problem.y.numel()

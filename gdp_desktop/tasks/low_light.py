@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
-EXPOSED_PIXELS, EXPOSED_QUANTILES = 20_000, 500
+EXPOSED_PIXELS, EXPOSED_QUANTILES = 10_000, 500
 FITTED_PIXELS = 40_000
 # Each round tries so many factors at once and goes on between two of them: 15 bits.
 EXPOSURE_ROUNDS, EXPOSURE_TRIALS = 3, 32
@@ -88,7 +89,7 @@ class LowLight(Degradation):
         slope = encode_slope(dim, dimmed) * light
         slope *= undo_roll_off_slope(rolled)
         slope *= decode_slope(encoded, rolled)
-        return 2 * (dimmed + self._haze_at(x)) - 1, slope
+        return dimmed.add_(self._haze_at(x)).mul_(2).sub_(1), slope
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         radiance = self._measured_light(y) / (self.log_factor.exp() * self.light)
@@ -96,7 +97,7 @@ class LowLight(Degradation):
 
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         # The slope of the inverse curve; averaged over blocks, or the noise would steer it.
-        block, hop = 8, 2
+        block, hop = 8, 4
         smooth = F.avg_pool2d(y, 5, stride=hop, padding=2, count_include_pad=False)
         # The curve is steepest at black: its slope at the darker half of the noise counts.
         smooth = (smooth - 2 / 127.5).clamp(min=-1)
@@ -245,7 +246,8 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
 
 
 def log_brightness(y: torch.Tensor) -> torch.Tensor:
-    """Logarithm of the brightest channel in linear light over 5×5 pixels, (1, 1, H, W)."""
+    """Logarithm of the brightest channel of y (1, 3, H, W), in main memory, in linear light over
+    5×5 pixels; (1, 1, H, W)."""
     height = y.shape[-2]
     guide = y.new_empty(1, 1, *y.shape[-2:])
 
@@ -253,8 +255,10 @@ def log_brightness(y: torch.Tensor) -> torch.Tensor:
         rows = inner.padded(MARGIN, height)
         # The curve rises, so the brightest encoded value is the brightest light.
         brightness = decode(unit(rows.of(y, height).amax(dim=1, keepdim=True)))
-        smooth = F.avg_pool2d(brightness, 5, stride=1, padding=2, count_include_pad=False)
-        inner.of(guide, height).copy_((smooth[..., inner.inside(rows), :] + 1e-3).log())
+        # From running sums, in a twentieth of the time of pooling.
+        smooth = cv2.blur(brightness[0, 0].numpy(), (5, 5), borderType=cv2.BORDER_REPLICATE)
+        light = torch.from_numpy(smooth[inner.inside(rows)])
+        inner.of(guide, height)[0, 0].copy_((light + 1e-3).log())
 
     done_for_each(looked_at, in_strips(height), y.device)
     return guide

@@ -12,6 +12,7 @@ from gdp_desktop.diffusion.guidance import (
     SMALLEST_SIGMA,
     Guidance,
     Measurement,
+    quality_pull,
 )
 from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
@@ -190,6 +191,21 @@ class NoWayBack(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *gradients):
         raise AssertionError("the gradient went through the prior")
+
+
+def test_the_pull_of_the_whole_guides_its_parts_as_it_guides_the_whole() -> None:
+    x0, y = (torch.randn(1, 3, 32, 8, generator=torch.Generator().manual_seed(n)) / 3
+             for n in (1, 2))
+    quality = (lambda x: 9 * exposure_loss(x, 0.5),)
+    whole = Guidance([Measurement(y, Degradation(), 0.1)], quality)(x0, 0.2)
+    pull = quality_pull(quality, x0)
+    assert float(pull.abs().max()) > 0
+    halves = []
+    for rows in (slice(0, 16), slice(16, 32)):
+        measured = [Measurement(y[..., rows, :], Degradation(), 0.1)]
+        halves.append(Guidance(measured, pull=pull[..., rows, :])(x0[..., rows, :], 0.2))
+    assert torch.allclose(torch.cat(halves, dim=-2), whole, atol=1e-6)
+    assert torch.equal(pull, quality_pull(quality, x0))  # guidance has not written into it
 
 
 class Forbidding(GaussianPrior):

@@ -10,10 +10,11 @@ from types import ModuleType
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.composition import Composition
-from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation
+from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation, enlarged
 from gdp_desktop.diffusion.kernels import disk_kernel
 from gdp_desktop.diffusion.linear import linearised
 from gdp_desktop.diffusion.spectrum import (
@@ -345,3 +346,11 @@ def test_agrees_with_deepinv(op: Operator, deepinv: ModuleType) -> None:
     )
     y = degradation(x)
     assert torch.allclose(physics.prox_l2(x, y, 2.0), op.degradation.prox(x, y, 0.5), atol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 3, 1, 5), (1, 1, 6, 2), (1, 3, 17, 23)])
+def test_enlarging_is_bicubic(shape: tuple[int, ...], factor: int) -> None:
+    small = noise(*shape)
+    expected = F.interpolate(small, scale_factor=factor, mode="bicubic", align_corners=False)
+    torch.testing.assert_close(enlarged(small, factor), expected, rtol=0, atol=1e-12)

@@ -85,6 +85,9 @@ def test_a_degradation_of_rows_is_that_of_the_photo_in_these_rows(task: Task) ->
                 continue
             start = there.of(part.initial(outer.of(y, height)), tall)
             assert torch.allclose(start, inner.of(degradation.initial(y), height), atol=1e-5)
+            if degradation.pointwise:
+                alone = degradation.rows(inner, height).initial(inner.of(y, height))
+                assert torch.allclose(alone, start, atol=1e-5)
             gain = part.noise_gain(outer.of(y, height))
             expected = inner.of(degradation.noise_gain(y), y.shape[-2])
             if gain.shape[-2] > 1:

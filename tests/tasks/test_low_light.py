@@ -34,14 +34,15 @@ def test_the_exposure_is_met(exposure: float, side: int) -> None:
     assert float(unit(degradation.initial(dark)).mean()) == pytest.approx(exposure, abs=0.01)
 
 
-@pytest.mark.parametrize("value", [-1.0, -0.97, -0.8, -0.3, 0.2, 0.9])
+@pytest.mark.parametrize("value", [-1.0, -0.96, -0.8, -0.3, 0.2, 0.9])
 @pytest.mark.parametrize("haze", [0.0, 0.02])
 def test_the_gain_of_noise_is_the_slope_of_the_start(value: float, haze: float) -> None:
     degradation = LowLight(torch.full((1, 1, 32, 32), 0.8), exposure=0.45, neutral=0.0)
     degradation.log_factor.fill_(-1.5)
     degradation.haze.fill_(haze)
     y = torch.full((1, 3, 32, 32), value)
-    # The darker half of the noise; black is as dark as it gets.
+    # The darker half of the noise; black is as dark as it gets.  None of these is brightened to
+    # right below the end of the straight line, where the slope by hand is that of the curve.
     darker = (y - 2 / 127.5).clamp(min=-1).requires_grad_(True)
     slope = torch.autograd.grad(degradation.initial(darker).sum(), darker)[0]
     expected = slope.clamp(0.1, 20).mean(dim=1, keepdim=True)
