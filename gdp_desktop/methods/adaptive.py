@@ -30,16 +30,22 @@ from gdp_desktop.diffusion.strips import (
 from gdp_desktop.diffusion.tiler import Tiler, WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
+from gdp_desktop.methods.own_noise import (
+    HALF_OF_A_PHOTO,
+    MOST_OF_A_PHOTO,
+    added_noise,
+    news,
+    starting_sigma,
+    taken_back,
+)
 from gdp_desktop.tasks.task import Problem
 
 # The first row and the rows of x0.
 _Strip = tuple[int, torch.Tensor]
 # How far a block of the finer level may stray from the coarse result (RMS, [-1, 1] scale).
 COARSE_SIGMA = 0.1
-# Where a photo's noise differs from place to place, sampling starts from a level that this share of
-# the photo does not exceed.
-OWN_NOISE_SHARE = 0.97
-# That level is read from the photo at a size of no more than so many pixels.
+# How a photo's noise is amplified from place to place is read at a size of no more than so many
+# pixels, to tell the level that sampling starts from.
 FEW_PIXELS = 600_000
 
 
@@ -140,7 +146,11 @@ class CoarseToFine:
             if sigma > SMALLEST_SIGMA:
                 coarse = yield from self._sample(level, sigma, coarse, seed, window_done)
             elif coarse is not None or level.number == 0:  # nothing to remove at this level
-                coarse = self._start(level, coarse)
+                # White noise is left to the full size; in detail of every size it is as far above
+                # what sampling will start from there.
+                full = self.levels[0]
+                own = full.sigma_y * noise_gain(level)
+                coarse = self._start(level, coarse, own, self.start_sigma(full))
         if coarse is None:
             raise ValueError("A problem has at least one level.")
         yield Estimate(coarse, 0, is_result=True)
@@ -154,9 +164,9 @@ class CoarseToFine:
             return level.start_sigma
         # Light and dark are spread alike at every size.
         seen = next((m for m in self.levels[level.number :] if m.size.pixels <= FEW_PIXELS), level)
-        gain = noise_gain(seen).flatten()
-        return level.sigma_y * float(gain[:: max(1, len(gain) // 100_000)].quantile(
-            OWN_NOISE_SHARE))
+        # The coarsest level has nothing that its detail could be taken back to.
+        share = MOST_OF_A_PHOTO if level is self.levels[-1] else HALF_OF_A_PHOTO
+        return starting_sigma(noise_gain(seen), level.sigma_y, share)
 
     def schedule_for(self, level: Level, start_sigma: float) -> Schedule:
         schedule, n = self.prior.schedule, level.steps
@@ -180,7 +190,7 @@ class CoarseToFine:
             self.prior.respaced(schedule), self._tiling(start_sigma), self.window_batch,
             window_done,
         )
-        own = self._own_noise(level)
+        own, sigma = self._own_noise(level), float(schedule.sigmas[-1])
         is_coarsest = level is self.levels[-1]
         learn = is_coarsest or level.degradation.learns_at_every_level
         quality = self.quality_at(level) if is_coarsest else ()
@@ -190,7 +200,7 @@ class CoarseToFine:
             part = level.degradation
             if rows != Rows(0, height):
                 part = part.rows(rows, height)
-            weight = None if own is None else _news(rows.of(own, height), schedule)
+            weight = None if own is None else news(rows.of(own, height), sigma)
             measurements = [Measurement(rows.of(level.y, height), part, level.sigma_y, weight)]
             if coarse is not None:
                 measurements.append(
@@ -217,7 +227,7 @@ class CoarseToFine:
             return Estimate(x0, level.number, top=inner.top)
 
         last = len(schedule) - 1
-        x_t = self._start(level, coarse)
+        x_t = self._start(level, coarse, own, sigma)
         self._add_noise(x_t, own, schedule, NoiseField(seed, level.number, last + 1))
         for i in range(last, -1, -1):
             strips: Iterable[_Strip] = ((s.top, s.x0) for s in prior.strips(x_t, i))
@@ -235,8 +245,12 @@ class CoarseToFine:
                     yield further(*rows)
         return x_t
 
-    def _start(self, level: Level, coarse: torch.Tensor | None) -> torch.Tensor:
-        """The trivial restoration, with everything the coarser level knows better replaced."""
+    def _start(
+        self, level: Level, coarse: torch.Tensor | None, own: torch.Tensor | None, sigma: float
+    ) -> torch.Tensor:
+        """The trivial restoration, with everything the coarser level knows better replaced.  Where
+        its ``own`` noise is above σ, at which sampling starts, detail is taken back to that: what
+        the prior is not told of would stay."""
         size, degradation = level.size, level.degradation
         whole = None if degradation.local else degradation.initial(level.y)
 
@@ -251,12 +265,14 @@ class CoarseToFine:
                 piece = rows.of(whole, size.height)
             if coarse is not None:
                 known = rows.of(coarse, size.height)
+                if own is not None:
+                    piece = taken_back(piece, rows.of(own, size.height), sigma)
                 piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
             inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
 
         strips = in_padded_strips(size.height)
         if degradation.pointwise and start.device.type == "cpu":
-            strips = in_padded_strips(size.height, ENLARGING_MARGIN, THIN_ROWS)
+            strips = in_padded_strips(size.height, 2 * ENLARGING_MARGIN, THIN_ROWS)
         done_for_each(begun, strips, start.device)
         return start
 
@@ -276,8 +292,7 @@ class CoarseToFine:
         def noisier(rows: Rows) -> None:
             state = rows.of(start, start.shape[-2])
             held = torch.zeros(()) if own is None else rows.of(own, start.shape[-2])
-            added = (sigma**2 - held.square()).clamp(min=0).sqrt()
-            state.add_(added * field.rows(rows, state)).mul_(alpha)
+            state.add_(added_noise(held, sigma) * field.rows(rows, state)).mul_(alpha)
 
         done_for_each(noisier, in_strips(start.shape[-2]), start.device)
 
@@ -300,16 +315,6 @@ def noise_gain(level: Level) -> torch.Tensor:
         gain[..., top : top + part.shape[-2], :] = part
         top += part.shape[-2]
     return gain
-
-
-def _news(own: torch.Tensor, schedule: Schedule) -> torch.Tensor:
-    """The share of y's information that x_t does not hold.
-
-    Started from the photo's own noise, x_t is y with some noise added: of y's precision 1/σ²
-    it holds 1/σ_t².  Without any added noise naming y again would count it twice and bring its
-    noise back.
-    """
-    return (1 - own.square() / float(schedule.sigmas[-1]) ** 2).clamp(0, 1)
 
 
 HELP = """The program's own: a small copy of the photo first, then finer and finer, every step going

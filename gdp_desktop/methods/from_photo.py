@@ -16,11 +16,10 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment, Method
+from gdp_desktop.methods.own_noise import MOST_OF_A_PHOTO, added_noise, news, starting_sigma
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Option, Param
 
-# Where the photo's noise differs from place to place, at most this share has more than σ_{t0}.
-OWN_NOISE_SHARE = 0.97
 LEAST_SIGMA = 1e-3
 
 
@@ -33,16 +32,16 @@ class FromPhoto(ReverseProcess):
 
     def __init__(self, given: Assignment) -> None:
         problem = given.problem
+        self.gain = problem.degradation.noise_gain(problem.y)
         # (1, 1, H, W) or (1, 1, 1, 1): standard deviation of the photo's noise in x_start.
-        self.own_noise = problem.sigma_y[0] * problem.degradation.noise_gain(problem.y)
+        self.own_noise = problem.sigma_y[0] * self.gain
         super().__init__(given)
         self.fresh_noise = given.values["noise"] == "fresh"
         self.guidance = None
         if given.values["photo"] == "kept":
             # What x_t holds of the photo already is not told again.
-            held = self.own_noise.square() / float(self.schedule.sigmas[-1]) ** 2
-            news = (1 - held).clamp(0, 1)
-            measured = Measurement(self.y, self.degradation, self.sigma_y, news)
+            weight = news(self.own_noise, float(self.schedule.sigmas[-1]))
+            measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
             quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(
                 [measured], quality, solver_steps=problem.solver_steps,
@@ -60,12 +59,11 @@ class FromPhoto(ReverseProcess):
     def _named_sigma(self) -> float:
         if self.given.problem.start_sigma is not None:
             return self.given.problem.start_sigma
-        noise = self.own_noise.flatten()
-        return float(noise[:: max(1, len(noise) // 100_000)].quantile(OWN_NOISE_SHARE))
+        return starting_sigma(self.gain, self.given.problem.sigma_y[0], MOST_OF_A_PHOTO)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         x_start = self.degradation.initial(self.y)
-        added = (float(self.schedule.sigmas[-1]) ** 2 - self.own_noise.square()).clamp(min=0).sqrt()
+        added = added_noise(self.own_noise, float(self.schedule.sigmas[-1]))
         alpha = float(self.schedule.alphas_cumprod[-1]) ** 0.5
         return alpha * (x_start + added * standard_normal(x_start, generator))
 

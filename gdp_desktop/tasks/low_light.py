@@ -44,7 +44,7 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
-EXPOSED_PIXELS, EXPOSED_QUANTILES = 10_000, 500
+EXPOSED_PIXELS, EXPOSED_QUANTILES = 20_000, 500
 FITTED_PIXELS = 40_000
 # Each round tries so many factors at once and goes on between two of them: 15 bits.
 EXPOSURE_ROUNDS, EXPOSURE_TRIALS = 3, 32
@@ -104,18 +104,18 @@ class LowLight(Degradation):
         few = self._with(self.light[..., ::hop, ::hop], self.haze)
         slope = few._initial_slope(smooth).mean(dim=1, keepdim=True)
         slope = F.avg_pool2d(slope, block // hop, ceil_mode=True, count_include_pad=False)
-        return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(0.1, 20)
+        return F.interpolate(slope, size=y.shape[-2:], mode="bilinear").clamp(min=0.1)
 
     def _initial_slope(self, y: torch.Tensor) -> torch.Tensor:
-        """d initial / d y; what is darker than the haze stays black."""
-        encoded = unit(y) - self._haze_at(y)
+        """d initial / d y; below the haze that of black, as half of the noise there is above it."""
+        encoded = (unit(y) - self._haze_at(y)).clamp_(min=0)
         measured, light = decode(encoded), self.log_factor.exp() * self.light
         radiance = measured / light
         rolled = roll_off(radiance)
         slope = encode_slope(rolled, encode(rolled)) / light
         slope *= roll_off_slope(radiance)
         slope *= decode_slope(encoded, measured)
-        return slope.mul_(encoded >= 0)
+        return slope
 
     def rows(self, rows: Rows, height: int) -> LowLight:
         # Bilinear enlarging is separable: these rows of it, and later the columns.

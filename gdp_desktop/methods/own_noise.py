@@ -1,0 +1,47 @@
+"""The noise that a photo itself brings to the state that sampling starts from."""
+
+from __future__ import annotations
+
+import torch
+
+from gdp_desktop.diffusion.degradation import enlarged, halved
+
+# Where noise differs from place to place, sampling starts from a level that this share of the photo
+# does not exceed: most of it where nothing else is done about the rest, half of it where detail of
+# the rest is taken back to that level.
+MOST_OF_A_PHOTO, HALF_OF_A_PHOTO = 0.97, 0.5
+# Nor does it start from more than so many times the photo's noise: what noise is added everywhere
+# else for the sake of the blackest parts would cost more than it gives.
+LARGEST_GAIN = 20.0
+
+
+def starting_sigma(gain: torch.Tensor, sigma_y: float, share: float) -> float:
+    """The noise level to start from, where noise of σ_y is amplified by ``gain`` (1, 1, H, W) or
+    (1, 1, 1, 1)."""
+    gain = gain.flatten()
+    most = float(gain[:: max(1, len(gain) // 100_000)].quantile(share))
+    return sigma_y * min(most, LARGEST_GAIN)
+
+
+def news(own: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The share of y's information that x_t does not hold.
+
+    Started from the photo's own noise and σ² in all, x_t is y with some noise added: of y's
+    precision 1/own² it holds 1/σ².  Without any added noise naming y again would count it twice and
+    bring its noise back.
+    """
+    return (1 - own.square() / sigma**2).clamp(0, 1)
+
+
+def added_noise(own: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Standard deviation of what is missing to σ; nothing where the photo brings more."""
+    return (sigma**2 - own.square()).clamp(min=0).sqrt()
+
+
+def taken_back(start: torch.Tensor, own: torch.Tensor, sigma: float) -> torch.Tensor:
+    """A starting point (1, 3, H, W) with even H and W whose detail, all but its 2×2 means, is made
+    weaker where its noise is above σ, so that it is not: more than the prior is told of would
+    stay in the photo."""
+    if own.numel() == 1 or not bool((own > sigma).any()):
+        return start
+    return enlarged(halved(start)).lerp_(start, (sigma / own).clamp_(max=1))
