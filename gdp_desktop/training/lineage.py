@@ -17,6 +17,7 @@ from gdp_desktop.image.files import atomic_write
 from gdp_desktop.training.validation import SIGMAS
 
 TOTALS = ("step", "crops", "seconds")
+SETTINGS = ("batch", "crop", "learning_rate", "numbers")
 COLUMNS = ("minutes", "loss", *(f"psnr_{sigma}" for sigma in SIGMAS))
 
 # One minute of learning: ``minutes`` since the first training began, and the other COLUMNS as far
@@ -38,7 +39,7 @@ class Lineage:
         Raises CheckpointError for a damaged one.
         """
         told = training_from_metadata(read_metadata(prior))
-        own = {key: told[key] for key in (*TOTALS, "batch", "crop") if key in told}
+        own = {key: told[key] for key in (*TOTALS, *SETTINGS) if key in told}
         runs = told.get("runs") or ([own] if set(TOTALS) <= own.keys() else [])
         return cls(runs, read_curve(curve_path(prior)))
 

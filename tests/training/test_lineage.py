@@ -12,7 +12,10 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.training.lineage import Lineage, curve_path, picture, read_curve, write_curve
 
-RUN = {"step": 10, "crops": 160, "seconds": 90.0, "batch": 16}
+RUN = {
+    "step": 10, "crops": 160, "seconds": 90.0, "batch": 16, "crop": 64, "learning_rate": 1e-3,
+    "numbers": "float32",
+}
 
 
 def prior_with(training: dict[str, object], path: Path) -> Path:
@@ -25,7 +28,8 @@ def test_trainings_add_up(tmp_path: Path) -> None:
     first = prior_with(Lineage().summary(RUN), tmp_path / "a.safetensors")
     summary = Lineage.of(first).summary(RUN | {"step": 5, "batch": 8})
     assert (summary["step"], summary["crops"], summary["seconds"]) == (15, 320, 180.0)
-    assert summary["batch"] == 8 and [run["step"] for run in summary["runs"]] == [10, 5]
+    assert summary["batch"] == 8 and summary["runs"][0] == RUN
+    assert [run["step"] for run in summary["runs"]] == [10, 5]
     second = prior_with(summary, tmp_path / "b.safetensors")
     assert [run["step"] for run in Lineage.of(second).summary(RUN)["runs"]] == [10, 5, 10]
 
