@@ -31,7 +31,7 @@ from gdp_desktop.diffusion.tiler import Tiler, WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.methods.own_noise import (
-    HALF_OF_A_PHOTO,
+    LARGER_PART,
     MOST_OF_A_PHOTO,
     added_noise,
     news,
@@ -165,7 +165,7 @@ class CoarseToFine:
         # Light and dark are spread alike at every size.
         seen = next((m for m in self.levels[level.number :] if m.size.pixels <= FEW_PIXELS), level)
         # The coarsest level has nothing that its detail could be taken back to.
-        share = MOST_OF_A_PHOTO if level is self.levels[-1] else HALF_OF_A_PHOTO
+        share = MOST_OF_A_PHOTO if level is self.levels[-1] else LARGER_PART
         return starting_sigma(noise_gain(seen), level.sigma_y, share)
 
     def schedule_for(self, level: Level, start_sigma: float) -> Schedule:

@@ -7,9 +7,9 @@ import torch
 from gdp_desktop.diffusion.degradation import enlarged, halved
 
 # Where noise differs from place to place, sampling starts from a level that this share of the photo
-# does not exceed: most of it where nothing else is done about the rest, half of it where detail of
-# the rest is taken back to that level.
-MOST_OF_A_PHOTO, HALF_OF_A_PHOTO = 0.97, 0.5
+# does not exceed: most of it where nothing else is done about the rest, less where detail of the
+# rest is taken back to that level.
+MOST_OF_A_PHOTO, LARGER_PART = 0.97, 0.75
 # Nor does it start from more than so many times the photo's noise: what noise is added everywhere
 # else for the sake of the blackest parts would cost more than it gives.
 LARGEST_GAIN = 20.0
