@@ -18,8 +18,9 @@ ROWS_AT_ONCE = 256
 THIN_ROWS = 64
 # Rows on either side that whatever is local may look at.
 MARGIN = 16
-# Rows on either side that enlarging to twice the size looks at.
-ENLARGING_MARGIN = 4
+# The same for a start whose values follow from one value of the photo each: enlarging to twice the
+# size looks at four, and is done twice, one after the other.
+START_MARGIN = 8
 NOISE_ROWS = 64
 
 

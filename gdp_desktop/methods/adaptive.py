@@ -17,8 +17,8 @@ from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
-    ENLARGING_MARGIN,
     ROWS_AT_ONCE,
+    START_MARGIN,
     THIN_ROWS,
     NoiseField,
     Rows,
@@ -272,7 +272,7 @@ class CoarseToFine:
 
         strips = in_padded_strips(size.height)
         if degradation.pointwise and start.device.type == "cpu":
-            strips = in_padded_strips(size.height, 2 * ENLARGING_MARGIN, THIN_ROWS)
+            strips = in_padded_strips(size.height, START_MARGIN, THIN_ROWS)
         done_for_each(begun, strips, start.device)
         return start
 

@@ -11,7 +11,7 @@ import torch
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
-from gdp_desktop.diffusion.strips import MARGIN, ROWS_AT_ONCE, THIN_ROWS
+from gdp_desktop.diffusion.strips import MARGIN, ROWS_AT_ONCE, START_MARGIN, THIN_ROWS
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.method import Method
@@ -79,7 +79,7 @@ def load_of(
     # The levels of a pyramid come to a third of the first.
     solving = STATE_PIXEL * x.pixels + held * 4 // 3
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
-    solving += starting_bytes(degradation, x)
+    solving += starting_bytes(degradation, x, loaded.device)
     solving += STRIP_PIXEL * x.width * seen
     thin = THIN_ROWS * windows_at_once() if loaded.device == "cpu" else seen
     rows = rows_at_once(degradation, seen, thin) if method.in_strips else None
@@ -88,12 +88,13 @@ def load_of(
     return Load(before.given, before.posing, solving, method.goes_back)
 
 
-def starting_bytes(degradation: Degradation, x: Size) -> int:
+def starting_bytes(degradation: Degradation, x: Size, device: str) -> int:
     """What making the trivial restoration takes beside itself."""
     if not degradation.local:
         return WHOLE_START_PIXEL * x.pixels
-    rows = min(windows_at_once() * (ROWS_AT_ONCE + 2 * MARGIN), x.height)
-    return START_PIXEL * x.width * rows
+    thin = degradation.pointwise and device == "cpu"
+    strip = THIN_ROWS + 2 * START_MARGIN if thin else ROWS_AT_ONCE + 2 * MARGIN
+    return START_PIXEL * x.width * min(windows_at_once() * strip, x.height)
 
 
 def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
