@@ -107,6 +107,8 @@ class LanedPrior(TiledPrior):
 
     def strips(self, x_t: torch.Tensor, i: int) -> Iterator[Strip]:
         size = Size(x_t.shape[-1], x_t.shape[-2])
+        if any(side % self.stride for side in size):
+            raise ValueError(f"{size.width}×{size.height} is no multiple of {self.stride}.")
         starts, shares = self.tiler.starts(size.width), self._shares(size.width, x_t.device)
         fixed = self.prior.log_variance(i, x_t)
         known, top = Waiting(), 0

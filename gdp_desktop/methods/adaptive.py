@@ -3,6 +3,7 @@ one before (hierarchical guidance) and cut into windows of the prior's size."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -70,6 +71,15 @@ def level_count(size: Size, coarse_side: float | None) -> int:
     return count
 
 
+def fitting_levels(size: Size, stride: int) -> int:
+    """How many sizes, each half of the one before, are multiples of ``stride``, the first at least.
+
+    A photo padded for so many may be long enough to be halved once more than it was padded for.
+    """
+    together = math.gcd(size.width, size.height) // stride
+    return max(1, (together & -together).bit_length())
+
+
 def levels_of(problem: Problem, size: Size, count: int, steps: int) -> list[Level]:
     """The problem's pyramid, full size first."""
     levels, y, degradation = [], problem.y, problem.degradation
@@ -108,6 +118,7 @@ class CoarseToFine:
         self.problem, self.prior = given.problem, given.prior
         self.window_batch = given.window_batch
         count = level_count(given.size, given.coarse_side)
+        count = min(count, fitting_levels(given.size, given.prior.stride))
         self.levels = levels_of(given.problem, given.size, count, given.steps)
 
     @property

@@ -189,3 +189,11 @@ def test_the_noisier_x_t_the_wider_is_the_halo() -> None:
     halos = [tiling_of(prior, sigma).halo for sigma in (0.01, 0.3, 0.4, 1.0, 1.1, 150)]
     assert halos == [stride, stride, 2 * stride, 2 * stride, radius, radius]
     assert tiling_of(prior).halo == radius and windows_of(prior).halo == 2 * stride
+
+
+def test_a_size_that_does_not_fit_is_refused() -> None:
+    """Its last rows would never be answered."""
+    prior, _ = prior_and_photo(CONFIGS[2], 1, 8)
+    too_tall = torch.zeros(1, 3, 8 * prior.stride + 1, 8 * prior.stride)
+    with pytest.raises(ValueError, match="multiple"):
+        next(for_any_size(prior, tiling_of(prior)).strips(too_tall, 0))
