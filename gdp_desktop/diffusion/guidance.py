@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, block_mean, spread
+from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.linear import (
     Linear,
     conjugate_gradients,
@@ -79,7 +80,7 @@ class Guidance:
 
     def _solve(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
         linearised = [_linearise(m, x0) for m in self.measurements]
-        pull = quality_pull(self.quality, x0) if self.pull is None else self.pull.clone()
+        pull = -quality_gradient(self.quality, x0) if self.pull is None else self.pull.clone()
         for term in linearised:
             pull += term.adjoint(self.scale * term.precision * term.residual)
 
@@ -144,16 +145,6 @@ class Guidance:
         photo = self.measurements[0]
         with torch.no_grad():
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
-
-
-def quality_pull(quality: Sequence[QualityTerm], x0: torch.Tensor) -> torch.Tensor:
-    """Minus the gradient of the quality terms, of the shape of x0."""
-    if not quality:
-        return torch.zeros_like(x0)
-    with torch.enable_grad():
-        variable = x0.detach().requires_grad_(True)
-        loss = torch.stack([term(variable) for term in quality]).sum()
-        return -torch.autograd.grad(loss, variable)[0]
 
 
 def _divided_by(bent: torch.Tensor, spectrum: Spectrum) -> Linear:

@@ -12,7 +12,8 @@ import torch
 
 from gdp_desktop.diffusion.at_once import done_for_each, side_by_side
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement, quality_pull
+from gdp_desktop.diffusion.gradients import quality_gradient
+from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA, Guidance, Measurement
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.samplers import ddim_step
@@ -246,7 +247,7 @@ class CoarseToFine:
             if learn:  # from the photo as a whole
                 x0 = torch.cat([x0 for _, x0 in strips], dim=-2)
                 level.degradation.fit(x0, level.y)
-                strips, pull = [(0, x0)], quality_pull(quality, x0) if quality else None
+                strips, pull = [(0, x0)], -quality_gradient(quality, x0) if quality else None
             further = partial(step, i, prior.x0_std(i), pull)
             if reach == 0:
                 for strip in strips:

@@ -8,11 +8,11 @@ from torch import nn
 
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
+from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.guidance import (
     SMALLEST_SIGMA,
     Guidance,
     Measurement,
-    quality_pull,
 )
 from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
@@ -198,14 +198,14 @@ def test_the_pull_of_the_whole_guides_its_parts_as_it_guides_the_whole() -> None
              for n in (1, 2))
     quality = (lambda x: 9 * exposure_loss(x, 0.5),)
     whole = Guidance([Measurement(y, Degradation(), 0.1)], quality)(x0, 0.2)
-    pull = quality_pull(quality, x0)
+    pull = -quality_gradient(quality, x0)
     assert float(pull.abs().max()) > 0
     halves = []
     for rows in (slice(0, 16), slice(16, 32)):
         measured = [Measurement(y[..., rows, :], Degradation(), 0.1)]
         halves.append(Guidance(measured, pull=pull[..., rows, :])(x0[..., rows, :], 0.2))
     assert torch.allclose(torch.cat(halves, dim=-2), whole, atol=1e-6)
-    assert torch.equal(pull, quality_pull(quality, x0))  # guidance has not written into it
+    assert torch.equal(pull, -quality_gradient(quality, x0))  # guidance has not written into it
 
 
 class Forbidding(GaussianPrior):
