@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.quantile import quantile
 
 # The first guess is made on copies of about this size.
 SMALL_SIDE = 384
@@ -103,17 +104,11 @@ def _bitmaps(
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
     """Which pixels are brighter than the threshold, (H, W) each; None if no threshold is readable
     in both."""
-    for thresholds in zip(_quantiles(one), _quantiles(other), strict=True):
-        if all(READABLE[0] < float(t) < READABLE[1] for t in thresholds):
-            first, second = ((image > t)[0, 0] for image, t in zip((one, other), thresholds,
-                                                                  strict=True))
-            return first, second
+    for share in QUANTILES:
+        first, second = quantile(one, share), quantile(other, share)
+        if all(READABLE[0] < threshold < READABLE[1] for threshold in (first, second)):
+            return (one > first)[0, 0], (other > second)[0, 0]
     return None
-
-
-def _quantiles(image: torch.Tensor) -> torch.Tensor:
-    values = image.flatten()
-    return values[:: max(1, len(values) // 100_000)].quantile(torch.tensor(QUANTILES))
 
 
 def _share_unlike(one: torch.Tensor, other: torch.Tensor, shift: tuple[int, int]) -> float:

@@ -12,6 +12,7 @@ from gdp_desktop.diffusion.exposures import light_per_value
 from gdp_desktop.diffusion.light import decode, encode
 from gdp_desktop.diffusion.noise import WHITE_SHARE, all_of_it, estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.quantile import quantile
 
 BLOCK = 8
 # Blocks (of one colour) that tell a level's noise, and the share of a block that two photos know.
@@ -62,7 +63,7 @@ def _differences(
         ])
         if len(variances) < FEWEST_BLOCKS:
             break
-        found.append(float((variances.quantile(STILL_SHARE) / WHITE_SHARE).sqrt()))
+        found.append((quantile(variances, STILL_SHARE) / WHITE_SHARE) ** 0.5)
         height, width = (n // 2 * 2 for n in y.shape[-2:])
         y, known = (halved(part[..., :height, :width]) for part in (y, known))
     return found

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, decode_slope, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.strips import Rows, in_strips
 
 # Of [0, 1]: values from here on are cut off or bent by the camera, and say nothing.
@@ -207,6 +208,6 @@ def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
         else:
             # Not by index: that of every value would take six times its own memory.
             ratios = (more.masked_select(both) / less.masked_select(both)).log()
-            ratio = ratios[:: max(1, len(ratios) // 1_000_000)].median()
+            ratio = torch.tensor(quantile(ratios, 0.5))
         log_factor[brighter] = log_factor[darker] + ratio.clamp(-8, 8)
     return (log_factor - log_factor[0]).exp()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.strips import in_strips
 
 BLOCK = 8
@@ -92,14 +94,16 @@ def _flat_noise(y: torch.Tensor) -> tuple[float, float]:
     enough = max(BAND_SHARE * int(noisy.sum()), 20)
     candidates = [noisy & (bands == band) for band in range(len(BRIGHTNESS_EDGES) + 1)]
     candidates = [mask for mask in candidates if int(mask.sum()) >= enough] or [noisy]
-    readings = torch.stack([variance[mask].quantile(FLAT_SHARE) for mask in candidates])
+    readings = sorted(
+        ((quantile(variance[mask], FLAT_SHARE), mask) for mask in candidates), key=itemgetter(0)
+    )
     # Texture only adds, so the truth is nearer to the lower readings.
-    chosen = int(readings.argsort()[round(0.35 * (len(readings) - 1))])
-    sigma = float((readings[chosen] / WHITE_SHARE).sqrt())
+    reading, chosen = readings[round(0.35 * (len(readings) - 1))]
+    sigma = (reading / WHITE_SHARE) ** 0.5
     flat_share = 1 - int(noisy.sum()) / int(unclipped.sum())
     if flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT:
         return 0.0, 0.0
-    flat = candidates[chosen] & (variance <= readings[chosen])
+    flat = chosen & (variance <= reading)
     return sigma, float(diagonal[flat].sum() / variance[flat].sum())
 
 

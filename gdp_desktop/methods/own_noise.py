@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from gdp_desktop.diffusion.degradation import enlarged, halved
+from gdp_desktop.diffusion.quantile import quantile
 
 # Where noise differs from place to place, sampling starts from a level that this share of the photo
 # does not exceed: most of it where nothing else is done about the rest, less where detail of the
@@ -18,9 +19,7 @@ LARGEST_GAIN = 20.0
 def starting_sigma(gain: torch.Tensor, sigma_y: float, share: float) -> float:
     """The noise level to start from, where noise of σ_y is amplified by ``gain`` (1, 1, H, W) or
     (1, 1, 1, 1)."""
-    gain = gain.flatten()
-    most = float(gain[:: max(1, len(gain) // 100_000)].quantile(share))
-    return sigma_y * min(most, LARGEST_GAIN)
+    return sigma_y * min(quantile(gain, share), LARGEST_GAIN)
 
 
 def news(own: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -9,6 +9,7 @@ from gdp_desktop.diffusion.bracket_noise import noise_of_bracket
 from gdp_desktop.diffusion.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.diffusion.light import decode, encode
 from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.low_light import local_light
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
@@ -93,8 +94,7 @@ def choose_light(degradation: Exposures, compression: float, exposure: float) ->
     """Sets L so that the picture has the mean brightness ``exposure`` (bisection), with the large
     differences of light reduced by the share ``compression``."""
     merged = degradation.merged(degradation.photo)
-    sample = merged.flatten()
-    peak = sample[:: max(1, len(sample) // 100_000)].quantile(BRIGHTEST_SHARE).clamp(min=1e-4)
+    peak = max(1e-4, quantile(merged, BRIGHTEST_SHARE))
     shown = 2 * encode((merged / peak).clamp(max=1)) - 1
     light = local_light(shown, compression)
     low, high = -12.0, 12.0

@@ -30,6 +30,7 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
     unit,
 )
+from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
@@ -217,9 +218,7 @@ def black_level(y: torch.Tensor) -> float:
     """What the darkest blocks of the photo still show, in [0, 1]; brightening would turn this
     offset of the sensor or the lens into grey blacks."""
     blocks = unit(F.avg_pool2d(y, 8, ceil_mode=True, count_include_pad=False))
-    darkest = blocks.amin(dim=1).flatten()
-    sample = darkest[:: max(1, len(darkest) // 100_000)]
-    return min(LARGEST_HAZE, float(sample.quantile(0.02)))
+    return min(LARGEST_HAZE, quantile(blocks.amin(dim=1), 0.02))
 
 
 def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
@@ -241,8 +240,7 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
     smooth = guide
     for coefficient, apply in ((slope, smooth.mul_), (offset, smooth.add_)):
         apply(F.interpolate(box_mean(coefficient, radius), size=y.shape[-2:], mode="bilinear"))
-    brightest = smooth.flatten()[:: max(1, smooth.numel() // 100_000)].quantile(0.98)
-    return smooth.sub_(brightest).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
+    return smooth.sub_(quantile(smooth, 0.98)).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
 
 
 def log_brightness(y: torch.Tensor) -> torch.Tensor:
