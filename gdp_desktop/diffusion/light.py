@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import torch
+from torch.autograd.function import FunctionCtx
 
 # Up to here sRGB is a straight line (IEC 61966-2-1), in encoded values and in linear light.
 LINE_END = 0.04045
@@ -26,6 +28,33 @@ SHOULDER_START = 0.5
 # The inverse shoulder sends 1 to infinity; one 8-bit step below is where it stops.
 SHOULDER_END = 1 - 1 / 255
 ROOM = 1 - SHOULDER_START
+
+
+class _Log(torch.autograd.Function):
+    """The natural logarithm, on a processor OpenCV's, which takes a sixth of torch's time."""
+
+    @staticmethod
+    def forward(values: torch.Tensor) -> torch.Tensor:
+        if not values.is_cpu:
+            return values.log()
+        logarithm = values.new_empty(values.shape)
+        cv2.log(values.reshape(-1, 1).numpy(), logarithm.view(-1, 1).numpy())
+        return logarithm
+
+    @staticmethod
+    def setup_context(
+        ctx: FunctionCtx, inputs: tuple[torch.Tensor], output: torch.Tensor
+    ) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, slope: torch.Tensor) -> torch.Tensor:
+        (values,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return slope / values
+
+    # 1 / values is the derivative in either direction.
+    jvp = backward
 
 
 def decode(encoded: torch.Tensor) -> torch.Tensor:
@@ -71,7 +100,7 @@ def roll_off_slope(linear: torch.Tensor) -> torch.Tensor:
 def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     """The inverse of roll_off on [0, 1)."""
     room = (rolled.clamp(SHOULDER_START, SHOULDER_END) - 1).div_(-ROOM)
-    return rolled.clamp(max=SHOULDER_START).sub_(room.log(), alpha=ROOM)
+    return rolled.clamp(max=SHOULDER_START).sub_(_Log.apply(room), alpha=ROOM)
 
 
 def undo_roll_off_slope(rolled: torch.Tensor) -> torch.Tensor:
@@ -82,12 +111,12 @@ def undo_roll_off_slope(rolled: torch.Tensor) -> torch.Tensor:
 
 def _decoded_curve(encoded: torch.Tensor) -> torch.Tensor:
     """((encoded + 0.055) / 1.055)^2.4"""
-    return (encoded + 0.055).div_(1.055).log().mul_(2.4 / LN_2).exp2_()
+    return _Log.apply((encoded + 0.055).div_(1.055)).mul_(2.4 / LN_2).exp2_()
 
 
 def _encoded_curve(linear: torch.Tensor) -> torch.Tensor:
     """1.055 · linear^(1 / 2.4); the curve is 0.055 below."""
-    return linear.log().mul_(1 / (2.4 * LN_2)).exp2_() * 1.055
+    return _Log.apply(linear).mul_(1 / (2.4 * LN_2)).exp2_() * 1.055
 
 
 def _is_below(values: torch.Tensor, threshold: float) -> torch.Tensor:
