@@ -43,7 +43,7 @@ from gdp_desktop.restoration.job import (
     Report,
     Started,
 )
-from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.restoration.priors import devices_like, load_prior
 from gdp_desktop.restoration.restore import checked_steps, restore
 from gdp_desktop.tasks import TaskError, task_named
 
@@ -77,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
     tell_cost = None if options.json else teller.tell_cost
     # More than there are cores would only take more memory.
     jobs = max(1, min(options.jobs, len(wanted), cores()))
+    # Every job keeps one graphics card busy, where there are several.
+    devices = devices_like(options.device or "auto")[:jobs]
     unstarted = 0
     with cancelled_by_ctrl_c() as cancel, in_order(jobs) as apply:
         lines = Lines(len(wanted), jobs)
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
             with lines.of(turn.number, turn.work.source) as line:
                 return restored(turn.work, turn.request, cancel, line, tell_cost)
 
-        for report in apply(one, turns(wanted, request.among(jobs), targets)):
+        for report in apply(one, turns(wanted, request.among(jobs), targets, devices)):
             if report is None:
                 unstarted += 1
             else:
@@ -111,11 +113,12 @@ class Turn:
 
 
 def turns(
-    wanted: Sequence[tuple[Input, int]], asked: Request, targets: Targets
+    wanted: Sequence[tuple[Input, int]], asked: Request, targets: Targets,
+    devices: Sequence[str],
 ) -> Iterator[Turn]:
     """One after the other, so that results get their names in the order of the photos."""
     for number, (found, sample) in enumerate(wanted):
-        request = asked.sampled(sample)
+        request = asked.sampled(sample).on(devices[number % len(devices)])
         if found.error is not None:
             yield Turn(number, request.failed(found.path, found.error), request)
             continue
@@ -171,6 +174,11 @@ class Request:
             blank=replace(self.blank, seed=seed),
         )
 
+    def on(self, device: str) -> Request:
+        """The same there."""
+        recipe = replace(self.recipe, device=device)
+        return replace(self, recipe=recipe, blank=replace(self.blank, device=device))
+
     def among(self, jobs: int) -> Request:
         """The same for each of so many at once."""
         limit = self.memory_limit
@@ -197,7 +205,7 @@ def request_from(options: argparse.Namespace) -> Request:
         raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
     recipe = Recipe(
         task.id, MappingProxyType(values), method.id, MappingProxyType(method_values), steps,
-        options.seed, options.prior, options.device or "auto",
+        options.seed, options.prior, devices_like(options.device or "auto")[0],
     )
     loaded = load_prior(recipe.prior, recipe.device)
     blank = Report(

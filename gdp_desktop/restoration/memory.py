@@ -134,7 +134,7 @@ def fitting_batch(
     More than ``wanted`` are not taken even where there is room: on a graphics card the number of
     windows shows in the last bit of a result, which must not depend on what else runs there.
     """
-    on_card = None if loaded.device == "cpu" else CARD_SHARE * free_on_card()
+    on_card = None if loaded.device == "cpu" else CARD_SHARE * free_on_card(loaded.device)
 
     def fits(batch: int) -> bool:
         in_main = limit is None or needed_bytes(load, x, loaded, batch) <= limit
@@ -151,12 +151,12 @@ def fits_on_card(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) ->
     if loaded.device == "cpu":
         return False
     needed = load.solving + network_bytes(load, x, loaded, window_batch)
-    return needed <= CARD_SHARE * free_on_card()
+    return needed <= CARD_SHARE * free_on_card(loaded.device)
 
 
-def free_on_card() -> int:
+def free_on_card(device: str) -> int:
     """Bytes of the graphics card's memory that nobody uses."""
-    return torch.cuda.mem_get_info()[0]
+    return torch.cuda.mem_get_info(torch.device(device))[0]
 
 
 def refuse_too_large(job: Job, needed: int) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -47,13 +47,34 @@ class LoadedPrior:
     speed: Speed | None = None
 
 
+# Of every device the last prior, with its file and when that was written.
+_kept: dict[str, tuple[tuple[Path, tuple[int, ...]], LoadedPrior]] = {}
+_loading = threading.Lock()
+
+
 def load_prior(name_or_path: str = "", device: str = "auto") -> LoadedPrior:
-    """A prior ready to run; the last one stays in memory.
+    """A prior ready to run; the last one of every device stays in memory.
 
     Raises CheckpointError: no such prior, not a prior, no such device, not enough memory.
     """
-    path = find_prior(name_or_path)
-    return _load(path, _changes_of(path), _chosen_device(device))
+    path, chosen = find_prior(name_or_path), _chosen_device(device)
+    found = path, _changes_of(path)
+    with _loading:
+        if chosen not in _kept or _kept[chosen][0] != found:
+            _kept.pop(chosen, None)  # both may not fit
+            _kept[chosen] = found, _load(path, chosen)
+        return _kept[chosen][1]
+
+
+def devices_like(device: str) -> list[str]:
+    """What can do the work of ``device``: every graphics card if it stands for any of them, else
+    that alone.
+
+    Raises CheckpointError: no such device.
+    """
+    chosen = _chosen_device(device)
+    cards = torch.cuda.device_count() if chosen == "cuda" else 0
+    return [f"cuda:{card}" for card in range(cards)] if cards > 1 else [chosen]
 
 
 def _chosen_device(device: str) -> str:
@@ -61,7 +82,8 @@ def _chosen_device(device: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise CheckpointError("There is no CUDA device here; choose the CPU.")
-    if device not in ("cpu", "cuda"):
+    cards = [f"cuda:{card}" for card in range(torch.cuda.device_count())]
+    if device not in ("cpu", "cuda", *cards):
         raise CheckpointError(f'There is no device "{device}"; use cpu or cuda.')
     return device
 
@@ -72,8 +94,7 @@ def _changes_of(path: Path) -> tuple[int, ...]:
     return tuple(file.stat().st_mtime_ns for file in files)
 
 
-@lru_cache(maxsize=1)
-def _load(path: Path, changes: tuple[int, ...], device: str) -> LoadedPrior:
+def _load(path: Path, device: str) -> LoadedPrior:
     info = describe(path)
     try:
         prior = read_prior(path).on(device)
@@ -85,8 +106,14 @@ def _load(path: Path, changes: tuple[int, ...], device: str) -> LoadedPrior:
     return LoadedPrior(
         prior, info.name, info.sha256, device, info.format, notes_on(info),
         str(prior.precision).removeprefix("torch."), memory_of(prior),
-        picture_bytes_of(prior), info.speed if info.speed and info.speed.device == device else None,
+        picture_bytes_of(prior), speed_on(device, info),
     )
+
+
+def speed_on(device: str, info: PriorInfo) -> Speed | None:
+    """What was measured on a device of that kind: a computer's cards count as alike."""
+    kind = device.partition(":")[0]
+    return info.speed if info.speed and info.speed.device.partition(":")[0] == kind else None
 
 
 def notes_on(info: PriorInfo) -> tuple[str, ...]:
@@ -144,5 +171,5 @@ def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
     seconds = statistics.median(evaluation_seconds(loaded.prior, loaded.device))
     speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
     remember_speed(open_weights(find_prior(name_or_path)).file, speed)
-    _load.cache_clear()
+    _kept.clear()
     return speed

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from gdp_desktop.diffusion.at_once import cores, take_cores
+from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.restoration import memory, priors
 from gdp_desktop.restoration.job import CancelToken, Job
 from gdp_desktop.restoration.restore import restore as real_restore
 
@@ -102,6 +105,33 @@ def test_the_memory_limit_is_for_all_together(restore: Run, photos: list[Path]) 
     together = restore(*photos, "--memory-limit", 0.5, "--jobs", 2)
     assert alone.code == 0 and together.code == 1
     assert all("0.2 GiB are allowed" in report["error"] for report in together.reports)
+
+
+@pytest.mark.parametrize(("jobs", "expected"), [
+    (1, ["cuda:0"] * 4), (2, ["cuda:0", "cuda:1"] * 2),
+])
+def test_where_there_are_two_graphics_cards_each_job_has_one(
+    jobs: int, expected: list[str], restore: Run, photos: list[Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = restore(*photos, "-o", tmp_path / "here")
+    assert here.code == 0
+    on, loaded = UNetPrior.on, []
+
+    def pretended(self: UNetPrior, device: str) -> UNetPrior:
+        loaded.append(device)
+        return on(self, "cpu")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(memory, "free_on_card", lambda device: 0)
+    monkeypatch.setattr(priors, "_kept", {})
+    monkeypatch.setattr(UNetPrior, "on", pretended)
+    outcome = restore(*photos, "-o", tmp_path / "there", "--jobs", jobs)
+    assert [report["device"] for report in outcome.reports] == expected
+    # Each is read once, however many photos it sees.
+    assert sorted(loaded) == sorted(set(expected))
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5"])

@@ -159,5 +159,5 @@ def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
     in_main = network_bytes(load, size, PRIOR, 1)
     assert needed_bytes(load, size, ON_CARD, 4) == needed_bytes(load, size, PRIOR, 1) - in_main
     for free, fits in ((2.1 * four, 4), (1.9 * four, 2), (1.9 * two, 1), (0, 1)):
-        monkeypatch.setattr(memory, "free_on_card", lambda free=free: free)
+        monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
         assert fitting_batch(4, None, load, size, ON_CARD) == fits

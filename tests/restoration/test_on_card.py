@@ -46,7 +46,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> None:
     """Priors that are loaded are on the pretended card, which computes in float32."""
     monkeypatch.setattr("gdp_desktop.diffusion.prior.bfloat16_pays", lambda device: False)
     monkeypatch.setattr(torch, "autocast", lambda *_, enabled: nullcontext())
-    monkeypatch.setattr(memory, "free_on_card", lambda: ROOM)
+    monkeypatch.setattr(memory, "free_on_card", lambda device: ROOM)
 
 
 def restored(
@@ -68,7 +68,7 @@ def test_the_result_is_that_of_the_processor(
     card: None, photo: Path, recipe: Recipe, room: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, painted_here = restored(monkeypatch, photo, recipe, "cpu")
-    monkeypatch.setattr(memory, "free_on_card", lambda: room)
+    monkeypatch.setattr(memory, "free_on_card", lambda device: room)
     with pretended_card():
         there, painted_there = restored(monkeypatch, photo, recipe, CARD.type)
     difference = there.photo.pixels.astype(int) - here.photo.pixels
@@ -98,6 +98,6 @@ def test_what_needs_more_than_the_card_has_stays_in_main_memory(
     load, size = Load(given=0, posing=0, solving=600), Size(64, 64)
     network = memory.network_bytes(load, size, loaded, 1)
     for free, expected in (((600 + network) / memory.CARD_SHARE, True), (600 + network, False)):
-        monkeypatch.setattr(memory, "free_on_card", lambda free=free: free)
+        monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
         assert fits_on_card(load, size, loaded, 1) is expected
         assert not fits_on_card(load, size, replace(loaded, device="cpu"), 1)
