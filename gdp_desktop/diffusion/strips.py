@@ -59,6 +59,13 @@ def in_padded_strips(
         yield inner, inner.padded(margin, height)
 
 
+def cut_for_start(pointwise: bool, device_type: str) -> tuple[int, int]:
+    """Margin and rows of the strips that a trivial restoration is made in: thin ones on a
+    processor, for its caches, where every value follows from one value of the photo."""
+    thin = pointwise and device_type == "cpu"
+    return (START_MARGIN, THIN_ROWS) if thin else (MARGIN, ROWS_AT_ONCE)
+
+
 def in_thin_strips(
     top: int, strip: torch.Tensor
 ) -> Iterator[tuple[Rows, Rows, torch.Tensor]]:

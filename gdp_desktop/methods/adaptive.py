@@ -20,10 +20,9 @@ from gdp_desktop.diffusion.samplers import ddim_step
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
     ROWS_AT_ONCE,
-    START_MARGIN,
-    THIN_ROWS,
     NoiseField,
     Rows,
+    cut_for_start,
     in_padded_strips,
     in_strips,
     in_thin_strips,
@@ -282,10 +281,8 @@ class CoarseToFine:
                 piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
             inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
 
-        strips = in_padded_strips(size.height)
-        if degradation.pointwise and start.device.type == "cpu":
-            strips = in_padded_strips(size.height, START_MARGIN, THIN_ROWS)
-        done_for_each(begun, strips, start.device)
+        cut = cut_for_start(degradation.pointwise, start.device.type)
+        done_for_each(begun, in_padded_strips(size.height, *cut), start.device)
         return start
 
     def _own_noise(self, level: Level) -> torch.Tensor | None:

@@ -11,7 +11,7 @@ import torch
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
-from gdp_desktop.diffusion.strips import MARGIN, ROWS_AT_ONCE, START_MARGIN, THIN_ROWS
+from gdp_desktop.diffusion.strips import THIN_ROWS, cut_for_start
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.method import Method
@@ -92,9 +92,8 @@ def starting_bytes(degradation: Degradation, x: Size, device: str) -> int:
     """What making the trivial restoration takes beside itself."""
     if not degradation.local:
         return WHOLE_START_PIXEL * x.pixels
-    thin = degradation.pointwise and device == "cpu"
-    strip = THIN_ROWS + 2 * START_MARGIN if thin else ROWS_AT_ONCE + 2 * MARGIN
-    return START_PIXEL * x.width * min(windows_at_once() * strip, x.height)
+    margin, rows = cut_for_start(degradation.pointwise, torch.device(device).type)
+    return START_PIXEL * x.width * min(windows_at_once() * (rows + 2 * margin), x.height)
 
 
 def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
