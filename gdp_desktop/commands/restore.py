@@ -77,8 +77,6 @@ def run(options: argparse.Namespace) -> int:
     tell_cost = None if options.json else teller.tell_cost
     # More than there are cores would only take more memory.
     jobs = max(1, min(options.jobs, len(wanted), cores()))
-    # Every job keeps one graphics card busy, where there are several.
-    devices = devices_like(options.device or "auto")[:jobs]
     unstarted = 0
     with cancelled_by_ctrl_c() as cancel, in_order(jobs) as apply:
         lines = Lines(len(wanted), jobs)
@@ -91,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
             with lines.of(turn.number, turn.work.source) as line:
                 return restored(turn.work, turn.request, cancel, line, tell_cost)
 
-        for report in apply(one, turns(wanted, request.among(jobs), targets, devices)):
+        for report in apply(one, turns(wanted, request.among(jobs), targets)):
             if report is None:
                 unstarted += 1
             else:
@@ -113,12 +111,11 @@ class Turn:
 
 
 def turns(
-    wanted: Sequence[tuple[Input, int]], asked: Request, targets: Targets,
-    devices: Sequence[str],
+    wanted: Sequence[tuple[Input, int]], asked: Request, targets: Targets
 ) -> Iterator[Turn]:
     """One after the other, so that results get their names in the order of the photos."""
     for number, (found, sample) in enumerate(wanted):
-        request = asked.sampled(sample).on(devices[number % len(devices)])
+        request = asked.sampled(sample).on(asked.devices[number % len(asked.devices)])
         if found.error is not None:
             yield Turn(number, request.failed(found.path, found.error), request)
             continue
@@ -162,6 +159,8 @@ class Request:
     overwrite: bool
     # What a report says of a photo that did not get through.
     blank: Report = field(repr=False)
+    # Photos are given to these in turn.
+    devices: Sequence[str]
     # Which of several results of the same photo, from 1.
     sample: int = 1
     memory_limit: int | None = None
@@ -180,9 +179,13 @@ class Request:
         return replace(self, recipe=recipe, blank=replace(self.blank, device=device))
 
     def among(self, jobs: int) -> Request:
-        """The same for each of so many at once."""
+        """The same for each of so many at once, one graphics card for each where there are
+        several."""
         limit = self.memory_limit
-        return replace(self, memory_limit=None if limit is None else limit // jobs)
+        return replace(
+            self, memory_limit=None if limit is None else limit // jobs,
+            devices=self.devices[:jobs],
+        )
 
     def failed(self, source: Path, sentence: str) -> Report:
         return replace(self.blank, input=str(source), status="failed", error=sentence)
@@ -203,9 +206,10 @@ def request_from(options: argparse.Namespace) -> Request:
         raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
     if mask is not None and task.scale(values) != 1:
         raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
+    devices = devices_like(options.device or "auto")
     recipe = Recipe(
         task.id, MappingProxyType(values), method.id, MappingProxyType(method_values), steps,
-        options.seed, options.prior, devices_like(options.device or "auto")[0],
+        options.seed, options.prior, devices[0],
     )
     loaded = load_prior(recipe.prior, recipe.device)
     blank = Report(
@@ -214,7 +218,7 @@ def request_from(options: argparse.Namespace) -> Request:
     )
     limit = options.memory_limit
     in_bytes = None if limit is None else round(limit * 2**30)
-    return Request(recipe, mask, options.overwrite, blank, memory_limit=in_bytes)
+    return Request(recipe, mask, options.overwrite, blank, devices, memory_limit=in_bytes)
 
 
 def usable_mask(path: Path) -> Mask:
