@@ -145,6 +145,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
     add("--minutes", type=_above_zero, required=True, metavar="N", help="how long to train")
     add("--out", type=Path, required=True, metavar="NAME.safetensors", help="where to save it")
     add("--from", type=Path, dest="start_from", metavar="FILE", help="a prior to go on from")
+    add("--blocks", type=_whole_numbers, metavar="A,B,C", help="residual blocks per resolution, "
+        "finest first (default 1,2,2, or the prior's own); more than it has are added to it")
     add("--overwrite", action="store_true", help="start anew, even where a prior or a stopped "
         "training is")
     add("--compile", action="store_true",
@@ -249,6 +251,10 @@ def _at_least_one(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'"{text}" is not a whole number above 0')
     return int(text)
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(_at_least_one(word) for word in _comma_list(text))
 
 
 def _comma_list(text: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +13,9 @@ import torch
 from gdp_desktop.commands.errors import BadUsage, Refused, one_line
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
+from gdp_desktop.diffusion.unet import UNetConfig
 from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.training.growth import grown
 from gdp_desktop.training.lineage import curve_path
 from gdp_desktop.training.train import (
     FINE_TUNING_RATE,
@@ -54,17 +57,34 @@ def plan_from(options: argparse.Namespace) -> TrainingPlan:
         resume_path(options.out).unlink(missing_ok=True)
     if not options.photos.is_dir():
         raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
-    if options.start_from is not None:
-        try:
-            load_unet(options.start_from)
-        except CheckpointError as error:
-            raise BadUsage(one_line(error)) from error
     return TrainingPlan(
         photos=options.photos, out=options.out, minutes=options.minutes,
-        start_from=options.start_from,
+        network=_network(options), start_from=options.start_from,
         learning_rate=FINE_TUNING_RATE if options.start_from else LEARNING_RATE,
         device=_device(options.device), compiled=options.compile, seed=options.seed,
     )
+
+
+def _network(options: argparse.Namespace) -> UNetConfig | None:
+    """The shape that was asked for; None for that of the prior to go on from, or the usual one.
+
+    Raises BadUsage where that prior cannot be read or cannot have this shape.
+    """
+    try:
+        known = load_unet(options.start_from) if options.start_from else None
+        if options.blocks is None:
+            return None
+        network = replace(known.config if known else UNetConfig(), blocks=options.blocks)
+        if known:
+            grown(known, network)
+    except CheckpointError as error:
+        raise BadUsage(one_line(error)) from error
+    except ValueError as error:
+        raise BadUsage(
+            f"--blocks cannot be {','.join(map(str, options.blocks))}; give one whole number from "
+            "1 to 64 per resolution, such as 1,2,2."
+        ) from error
+    return network
 
 
 def _check_target(out: Path, overwrite: bool) -> None:

@@ -25,7 +25,7 @@ class UNetConfig:
     """Shape of the network; one entry of ``widths`` and ``blocks`` per resolution."""
 
     widths: tuple[int, ...] = (64, 96, 160)
-    blocks: tuple[int, ...] = (1, 1, 1)
+    blocks: tuple[int, ...] = (1, 2, 2)
     embedding: int = 256
     unshuffle: int = 2
 

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.training.crops import CropSource, load_pixels, split_photos
+from gdp_desktop.training.growth import grown
 from gdp_desktop.training.lineage import Lineage, write_curve
 from gdp_desktop.training.muon import Muon
 from gdp_desktop.training.validation import (
@@ -60,7 +61,8 @@ class TrainingPlan:
     photos: Path
     out: Path
     minutes: float
-    network: UNetConfig = field(default_factory=UNetConfig)
+    # None: that of ``start_from``, or UNetConfig's own.
+    network: UNetConfig | None = None
     start_from: Path | None = None
     learning_rate: float = LEARNING_RATE
     batch: int = 16
@@ -105,6 +107,7 @@ def train(plan: TrainingPlan) -> Iterator[TrainingReport]:
     Raises PhotoError (folder) and CheckpointError (a file to resume or start from).
     """
     split = split_photos(plan.photos)
+    torch.manual_seed(plan.seed)
     state = _TrainingState.resume_or_start(plan)
     # A resumed run must not see again what the first one began with.
     seed = plan.seed + state.step
@@ -237,7 +240,8 @@ class _TrainingState:
         if saved.is_file():
             return cls._resume(plan, saved)
         if plan.start_from is not None:
-            state = cls(plan, load_unet(plan.start_from))
+            known = load_unet(plan.start_from)
+            state = cls(plan, grown(known, plan.network) if plan.network else known)
             state.lineage = Lineage.of(plan.start_from)
             return state
         return cls(plan, UNet(plan.network))

@@ -15,6 +15,7 @@ from gdp_desktop import app
 from gdp_desktop.commands import main
 from gdp_desktop.commands.parser import COMMANDS
 from gdp_desktop.diffusion.checkpoints import load_unet
+from gdp_desktop.diffusion.unet import UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.training.lineage import curve_path
@@ -190,8 +191,20 @@ class TestTrain:
         assert [plan.learning_rate for plan in plans] == [FINE_TUNING_RATE, LEARNING_RATE]
         assert FINE_TUNING_RATE < LEARNING_RATE
 
+    def test_a_prior_with_more_blocks(
+        self, run: Run, train: Run, photos: Path, tmp_path: Path
+    ) -> None:
+        assert train("--out", tmp_path / "own.safetensors", "--blocks", "1,1,2").code == 0
+        assert load_unet(tmp_path / "own.safetensors").config == UNetConfig(
+            (8, 8, 8), (1, 1, 2), 16
+        )
+
     @pytest.mark.parametrize(("words", "said"), [
         (["--out", "own.txt"], ".safetensors"),
+        (["--blocks", "1,2"], "1,2,2"),
+        (["--blocks", "1,1,65"], "1 to 64"),
+        (["--blocks", "1,many,1"], "many"),
+        (["--blocks", "1,0,1"], "above 0"),
         (["--minutes", "0"], "above 0"),
         (["--minutes", "soon"], "above 0"),
         (["--photos", "nowhere"], "nowhere"),

@@ -266,8 +266,7 @@ def test_the_optimiser_goes_on_where_it_was(plan: TrainingPlan) -> None:
 
 def test_starting_from_other_weights(plan: TrainingPlan, tmp_path: Path) -> None:
     run(plan)
-    again = replace(plan, out=tmp_path / "second.safetensors", start_from=plan.out,
-                    network=UNetConfig())
+    again = replace(plan, out=tmp_path / "second.safetensors", start_from=plan.out, network=None)
     last = run(again)[-1]
     assert last.step > 0 and load_unet(again.out).config == TINY
     # What it has behind it is told with it, also when it is resumed.
@@ -283,6 +282,28 @@ def test_starting_from_other_weights(plan: TrainingPlan, tmp_path: Path) -> None
             last = run(replace(again, minutes=2 * again.minutes))[-1]
     with pytest.raises(CheckpointError):
         run(replace(again, out=tmp_path / "third.safetensors", start_from=tmp_path / "none"))
+
+
+def test_a_prior_grows_before_it_is_trained_further(plan: TrainingPlan, tmp_path: Path) -> None:
+    run(plan)
+    larger = replace(TINY, blocks=(1, 2))
+    again = replace(plan, out=tmp_path / "grown.safetensors", start_from=plan.out, network=larger)
+    run(again)
+    assert load_unet(again.out).config == larger
+    # What stopped meanwhile is that large by itself.
+    run(replace(again, network=None, minutes=2 * again.minutes))
+    assert load_unet(again.out).config == larger
+    smaller = replace(again, out=tmp_path / "third.safetensors", start_from=again.out, network=TINY)
+    with pytest.raises(CheckpointError, match="cannot grow"):
+        run(smaller)
+
+
+def test_a_new_network_begins_by_the_seed(plan: TrainingPlan, tmp_path: Path) -> None:
+    first = [
+        run(replace(plan, out=tmp_path / f"{n}.safetensors", seed=seed))[0].loss
+        for n, seed in enumerate((5, 5, 6))
+    ]
+    assert first[0] == first[1] != first[2]
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "prior", "counters", "list", "tensors"])
