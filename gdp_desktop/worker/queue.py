@@ -179,7 +179,8 @@ class JobQueue(QAbstractListModel):
         row = self._rows[number]
         if row is self._running:
             row.is_passing = True
-            self._runner.cancel()
+        if row.is_passing:  # somebody waits for it
+            self.cancel(number)
         else:
             self._drop(row)
 

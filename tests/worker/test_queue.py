@@ -168,6 +168,22 @@ def test_a_waiting_job_of_the_open_photo_can_be_cancelled(
     assert len(engine.jobs) == 1
 
 
+def test_a_waiting_job_of_the_open_photo_that_is_removed_is_cancelled(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+) -> None:
+    engine.pause = 0.02
+    mine = Job(make_photo("open.png"), RECIPE)
+    queue.add(folder_job(make_photo("a.png")))
+    queue.start()
+    queue.run_now(mine)
+    with qtbot.waitSignal(queue.job_ended, timeout=5000) as blocker:
+        queue.remove([row.job for row in queue.rows].index(mine))
+    assert (blocker.args[0].job, blocker.args[0].status) == (mine, "cancelled")
+    with qtbot.waitSignal(queue.batch_ended, timeout=5000):
+        pass
+    assert queue.rowCount() == 1 and len(engine.jobs) == 1
+
+
 def test_a_running_job_that_is_removed_leaves_the_list(
     qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
 ) -> None:
