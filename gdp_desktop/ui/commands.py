@@ -87,7 +87,8 @@ class ApplyResult(QUndoCommand):
     def __init__(self, document: Document, result: Prepared) -> None:
         super().__init__("Restore photo")
         self._document = document
-        self._before, self._after = document.result, result
+        self._before: Prepared | None = document.result
+        self._after: Prepared | None = result
 
     def redo(self) -> None:
         self._document.set_result(self._after)
@@ -96,15 +97,16 @@ class ApplyResult(QUndoCommand):
         self._document.set_result(self._before)
 
     def forget(self) -> None:
-        """Undo will pass this step over."""
-        self._before = None
+        """Undo will pass this step over, and the results it holds may go."""
+        self._before = self._after = None
         self.setObsolete(True)
 
 
 def apply_result(document: Document, result: Prepared) -> None:
     """One more step of undo; results are large, so only the last few can be gone back to."""
     stack = document.undo_stack
-    commands = (stack.command(index) for index in range(stack.count()))
+    # What was undone goes anyway.
+    commands = (stack.command(index) for index in range(stack.index()))
     earlier = [command for command in commands if isinstance(command, ApplyResult)]
     for command in earlier[: 1 - RESULTS_KEPT]:
         command.forget()

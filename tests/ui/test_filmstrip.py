@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import Photo, load_photo
 from gdp_desktop.image.pyramid import Pyramid
 from gdp_desktop.restoration.job import Finished, Job, Recipe, Report
+from gdp_desktop.ui.commands import RESULTS_KEPT
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.filmstrip import Filmstrip, facts_about
 from gdp_desktop.ui.main_window import MainWindow
@@ -95,6 +98,52 @@ def test_the_settings_of_a_result_can_be_used_again(
     strip.itemDoubleClicked.emit(strip.currentItem())
     recipe = window.panel(TaskPanel).recipe()
     assert (recipe.task, recipe.seed) == ("denoise", 2)
+
+
+def test_the_method_of_a_result_is_used_again(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip, engine: FakeEngine
+) -> None:
+    """Also where nothing but the method differs, and it has no settings of its own."""
+    panel = window.panel(TaskPanel)
+    for method in ("", "from-photo"):
+        panel.set_recipe(Recipe("denoise", method=method))
+        with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+            window.actions_by_id["run"].trigger()
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        strip.setCurrentRow(0)
+    strip.itemDoubleClicked.emit(strip.item(0))
+    assert panel.recipe().method == "" and window.workbench.recipe == panel.recipe()
+    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
+        window.actions_by_id["run"].trigger()
+    assert [job.recipe.method for job in engine.jobs] == ["", "from-photo", ""]
+
+
+def test_results_that_can_no_longer_be_gone_back_to_are_let_go(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip
+) -> None:
+    window.workbench.variations._budget = 1
+    alive: WeakSet[Prepared] = WeakSet()
+    for seed in range(RESULTS_KEPT + 4):
+        restore(qtbot, window, seed)
+        alive.add(window.document.result)
+    gc.collect()
+    # And the one before the first step that can be undone.
+    assert len(alive) == RESULTS_KEPT + 1
+
+
+def test_undone_results_do_not_count(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip
+) -> None:
+    stack = window.document.undo_stack
+    for seed in range(RESULTS_KEPT):
+        restore(qtbot, window, seed)
+    for _ in range(RESULTS_KEPT - 1):
+        stack.undo()
+    restore(qtbot, window, 99)
+    stack.undo()
+    assert shown_seed(window) == 0
+    stack.undo()
+    assert window.document.result is None
 
 
 def test_the_same_request_again_takes_the_place_of_the_first(

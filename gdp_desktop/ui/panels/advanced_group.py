@@ -89,6 +89,8 @@ class AdvancedGroup(QWidget):
         self._seed.setValue(recipe.seed)
         self._prior.setCurrentIndex(max(0, self._prior.findData(recipe.prior)))
         self._device.setCurrentIndex(max(0, self._device.findData(recipe.device)))
+        # A method that has no settings says nothing by itself.
+        self.changed.emit()
 
     @property
     def _default_steps(self) -> int:
