@@ -29,6 +29,8 @@ from gdp_desktop.ui.viewport import Point
 
 ZOOM_PER_NOTCH = 1.25
 UNITS_PER_NOTCH = 120
+# A notch of a wheel moves a page by about three lines of text.
+PIXELS_PER_UNIT = 60 / UNITS_PER_NOTCH
 SMALLEST_CIRCLE = 3
 
 
@@ -217,7 +219,10 @@ class Canvas(PhotoView):
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         is_touchpad = event.device().type() is QPointingDevice.DeviceType.TouchPad
         if is_touchpad and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.pan(event.pixelDelta().x(), event.pixelDelta().y())
+            # X11 counts a touchpad, too, in parts of a notch.
+            moved = event.pixelDelta()
+            moved = moved if not moved.isNull() else event.angleDelta() * PIXELS_PER_UNIT
+            self.pan(moved.x(), moved.y())
         else:
             notches = event.angleDelta().y() / UNITS_PER_NOTCH
             self.zoom_by(ZOOM_PER_NOTCH**notches, event.position())

@@ -62,6 +62,16 @@ def test_two_fingers_move_the_photo(opened: MainWindow) -> None:
     assert after.centre == pytest.approx((before.centre.x - 2, before.centre.y + 1))
 
 
+def test_two_fingers_move_the_photo_where_only_notches_are_told(opened: MainWindow) -> None:
+    """As X11 does it."""
+    opened.canvas.zoom_to(20)
+    before = opened.canvas.viewport
+    turn(opened, QPointF(300, 250), 1, TOUCHPAD)
+    after = opened.canvas.viewport
+    assert after.zoom == before.zoom
+    assert after.centre == pytest.approx((before.centre.x, before.centre.y - 3))
+
+
 @pytest.mark.parametrize(
     ("pressure", "painted"), [(1.0, True), (0.3, False)], ids=["firmly", "gently"]
 )
