@@ -25,7 +25,8 @@ from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.screen import drop_cv2_qt_paths, has_display
 from gdp_desktop.ui.settings import APPLICATION, ORGANIZATION, Settings
 from gdp_desktop.ui.theme import apply_theme
-from gdp_desktop.worker.loader import Loader, Price
+from gdp_desktop.worker.loader import Loader
+from gdp_desktop.worker.pricer import Price, Pricer
 from gdp_desktop.worker.prior_shelf import PriorShelf
 from gdp_desktop.worker.queue import JobQueue
 from gdp_desktop.worker.runner import Restore, Runner
@@ -90,14 +91,16 @@ class Program:
     ) -> None:
         self.shelf = repertoire.shelf
         self.runner = Runner(restore)
-        self.loader = Loader(price)
+        self.loader = Loader()
+        self.pricer = Pricer(price)
         self.queue = JobQueue(self.runner)
-        self.window = MainWindow(self.queue, self.loader, repertoire, Settings())
+        self.window = MainWindow(self.queue, self.loader, self.pricer, repertoire, Settings())
         self.mishaps = Mishaps()
         self.mishaps.happened.connect(self.window.message_bar.warn)
 
     def shutdown(self) -> bool:
         """Cancel what runs and wait for it; False if something stays busy."""
         self.queue.stop()
-        stopped = [part.shutdown() for part in (self.runner, self.loader, self.shelf)]
+        parts = (self.pricer, self.runner, self.loader, self.shelf)
+        stopped = [part.shutdown() for part in parts]
         return all(stopped)

@@ -109,6 +109,14 @@ def free_path(path: str | os.PathLike[str]) -> Path:
     return next(name for name in chain([path], numbered) if not os.path.lexists(name))
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether two names, of files that need not be there, mean the same file."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there (yet)
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
 def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Raise PhotoError when `path` is clearly not a place to write to, before the long work."""
     path = Path(path)

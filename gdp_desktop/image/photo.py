@@ -11,7 +11,7 @@ import numpy as np
 from .decoding import decode
 from .encoding import encode
 from .errors import PhotoError, shown
-from .files import SUFFIX_FORMATS, atomic_write, refuse_target
+from .files import SUFFIX_FORMATS, atomic_write, is_same_file, refuse_target
 from .geometry import Size
 from .metadata import Metadata
 
@@ -160,16 +160,9 @@ def save_photo(
         raise PhotoError(
             f"{shown(path)} cannot be saved; choose a name ending in .jpg, .png, .tif or .webp."
         )
-    if photo.path is not None and _same_file(photo.path, path):
+    if photo.path is not None and is_same_file(photo.path, path):
         raise PhotoError(f"{shown(path)} is the photo itself; choose another name for the result.")
     refuse_target(path, overwrite=overwrite)
     data, notes = encode(photo.pixels, photo.alpha, photo.metadata, format, shown(path))
     atomic_write(path, data, overwrite=overwrite)
     return notes
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return os.path.samefile(one, other)
-    except OSError:  # one of them is not there (yet)
-        return os.path.realpath(one) == os.path.realpath(other)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.wording import cost_in_words
 from gdp_desktop.ui.workbench import Workbench
-from gdp_desktop.worker.loader import Loader, Priced
+from gdp_desktop.worker.pricer import Priced, Pricer
 
 # Not while a slider is still being dragged.
 MILLISECONDS_OF_REST = 300
@@ -19,28 +19,27 @@ class Forecast(QObject):
     changed = Signal(str)
 
     def __init__(
-        self, document: Document, workbench: Workbench, loader: Loader, parent: QObject
+        self, document: Document, workbench: Workbench, pricer: Pricer, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._workbench, self._loader = workbench, loader
+        self._workbench, self._pricer = workbench, pricer
         self._timer = QTimer(self, singleShot=True, interval=MILLISECONDS_OF_REST)
         self._timer.timeout.connect(self._ask)
-        loader.priced.connect(self._on_priced)
-        if loader.can_price:
-            for signal in (document.opened, document.mask_changed, document.others_changed,
-                           workbench.recipe_changed, workbench.running_changed):
-                signal.connect(self._forget)
+        pricer.priced.connect(self._on_priced)
+        for signal in (document.opened, document.mask_changed, document.others_changed,
+                       workbench.recipe_changed, workbench.running_changed):
+            signal.connect(self._forget)
 
     def _forget(self) -> None:
+        """An answer to an old question is of no use, and the job that begins needs the cores."""
+        self._pricer.give_up()
         self.changed.emit("")
         self._timer.start()
 
     def _ask(self) -> None:
         job = self._workbench.job()
         if job and not self._workbench.hindrance and not self._workbench.is_running:
-            self._loader.price(job)
+            self._pricer.ask(job)
 
     def _on_priced(self, priced: Priced) -> None:
-        """An answer to an old question is passed over."""
-        if not self._timer.isActive() and not self._workbench.is_running:
-            self.changed.emit(cost_in_words(priced.cost.seconds, priced.cost.bytes))
+        self.changed.emit(cost_in_words(priced.cost.seconds, priced.cost.bytes))

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gdp_desktop.restoration.job import Finished, Job
+from gdp_desktop.image.photo import Photo
+from gdp_desktop.restoration.job import Job
 from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
@@ -28,8 +29,9 @@ from gdp_desktop.ui.empty_hint import EmptyHint
 from gdp_desktop.ui.file_actions import FileActions
 from gdp_desktop.ui.filmstrip import Filmstrip
 from gdp_desktop.ui.forecast import Forecast
+from gdp_desktop.ui.left_results import LeftResults
 from gdp_desktop.ui.mask_brush import MaskBrush
-from gdp_desktop.ui.message_bar import MessageBar, Offer
+from gdp_desktop.ui.message_bar import Message, MessageBar, Offer
 from gdp_desktop.ui.panels import PANELS
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
@@ -41,14 +43,16 @@ from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
 from gdp_desktop.ui.status_line import StatusLine
 from gdp_desktop.ui.theme import icon
 from gdp_desktop.ui.workbench import Workbench
-from gdp_desktop.worker.loader import Loader
+from gdp_desktop.worker.loader import Loader, Saved
+from gdp_desktop.worker.pricer import Pricer
 from gdp_desktop.worker.queue import JobQueue
 
 NAME = "GDP Desktop"
 PANEL_WIDTH = 330
 # A key that is held longer than this is let go of to go back.
 SECONDS_OF_A_TAP = 0.3
-MOST_UNSAVED = 4
+# What a message is about.
+CLOSING, SCENE, QUEUE = "closing", "scene", "queue"
 
 P = TypeVar("P", bound=Panel)
 
@@ -58,11 +62,13 @@ class MainWindow(QMainWindow):
         self,
         queue: JobQueue,
         loader: Loader,
+        pricer: Pricer,
         repertoire: Repertoire,
         settings: Settings,
     ) -> None:
         super().__init__()
         self._settings = settings
+        self._loader = loader
         self._repertoire = repertoire
         self.document = Document(self)
         self.queue = queue
@@ -72,13 +78,12 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(self.document, self.brush)
         self.files = FileActions(self, self.document, self.workbench, settings)
         self.message_bar = MessageBar()
+        self._left = LeftResults(self, self.workbench, self.message_bar)
         self._filmstrip = Filmstrip(self.document, self.workbench.variations, repertoire)
-        self._forecast = Forecast(self.document, self.workbench, loader, self)
+        self._forecast = Forecast(self.document, self.workbench, pricer, self)
         self._hint = EmptyHint()
         self._status = StatusLine(self.document)
         self._original_since = 0.0
-        # Results of photos that are no longer open.
-        self._unsaved: list[tuple[Finished, Path]] = []
         self._panels: dict[type[Panel], Panel] = {}
         self._docks: dict[type[Panel], QDockWidget] = {}
         self.actions_by_id = build(self, self._receivers()) | self._undo_actions()
@@ -170,15 +175,21 @@ class MainWindow(QMainWindow):
                        document.undo_stack.indexChanged, document.others_changed,
                        bench.recipe_changed, bench.running_changed):
             signal.connect(self._refresh)
+        # What stood against closing may be gone.
+        for signal in (document.modified_changed, bench.running_changed, self.queue.job_ended):
+            signal.connect(self._no_longer_hold_back)
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
         self.brush.painting_changed.connect(self._hold_undo)
         bench.noted.connect(self._status.showMessage)
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
-        bench.left_unsaved.connect(self._offer_to_save)
-        self.message_bar.declined.connect(self._forget_unsaved)
+        bench.queue_failed.connect(self._tell_of_failures)
+        bench.left_unsaved.connect(self._left.add)
+        self._loader.saved.connect(self._on_saved)
+        self._loader.save_failed.connect(self._on_save_failed)
         bench.left_running.connect(self._tell_what_runs)
+        bench.left_settled.connect(self._tell_no_more)
         bench.scene_dropped.connect(self._ask_about_scene)
         bench.enqueued.connect(self._docks[QueuePanel].show)
         bench.running_changed.connect(self._on_running)
@@ -268,38 +279,37 @@ class MainWindow(QMainWindow):
         self._status.clearMessage()
         self.message_bar.warn(sentence)
 
-    def _offer_to_save(self, result: Finished, source: Path) -> None:
-        self._unsaved = [*self._unsaved, (result, source)][-MOST_UNSAVED:]
-        names = [source.name for _, source in self._unsaved]
-        if len(names) == 1:
-            sentence, button = f"The result of {names[0]} was not saved.", "Save it"
-        else:
-            sentence = f"{len(names)} results were not saved: {', '.join(names)}."
-            button = "Save them"
-        self.message_bar.inform(sentence, Offer(button, self._save_unsaved))
+    def _on_saved(self, saved: Saved) -> None:
+        self._left.note_saved(saved.photo)
 
-    def _save_unsaved(self) -> None:
-        for result, source in self._unsaved:
-            self.workbench.save_left(result, source)
-        self._unsaved = []
+    def _on_save_failed(self, photo: Photo, reason: str) -> None:
+        if not self._left.note_failed(photo, reason):
+            self._warn(reason)
 
-    def _forget_unsaved(self) -> None:
-        self._unsaved = []
+    def _tell_of_failures(self, sentence: str) -> None:
+        self.message_bar.say(Message(
+            sentence, (Offer("Show the queue", self._docks[QueuePanel].show),), is_failure=True,
+            topic=QUEUE,
+        ))
 
     def _tell_what_runs(self, job: Job) -> None:
-        cancel = Offer("Cancel it", partial(self.workbench.cancel_left, job))
-        self.message_bar.inform(
+        self.message_bar.say(Message(
             f"{job.source.name} is still being restored; you can save it here when it is done.",
-            cancel,
-        )
+            (Offer("Cancel it", partial(self.workbench.cancel_left, job)),),
+            topic=str(job.source),
+        ))
+
+    def _tell_no_more(self, job: Job) -> None:
+        self.message_bar.withdraw(str(job.source))
 
     def _ask_about_scene(self, paths: list[Path]) -> None:
         title = self.workbench.task.title
-        self.message_bar.inform(
+        self.message_bar.say(Message(
             f"Are these {len(paths)} photos of one scene, for “{title}”?",
-            Offer("One scene", partial(self.workbench.open_scene, paths)),
-            Offer("Restore one by one", partial(self.workbench.enqueue, paths)),
-        )
+            (Offer("One scene", partial(self.workbench.open_scene, paths)),
+             Offer("Restore one by one", partial(self.workbench.enqueue, paths))),
+            topic=SCENE,
+        ))
 
     # Slots of actions that concern the window itself
 
@@ -353,18 +363,31 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def _may_close(self) -> bool:
-        """An unsaved result, or photos that are not done, are pointed out first."""
+        """What is not saved, or not done, is pointed out first."""
         if self.document.is_modified:
-            self.message_bar.warn("The result is not saved yet.",
-                                  Offer("Save it", self.workbench.save),
-                                  Offer("Close without saving", self.close))
-            return False
-        if self.queue.is_started:
-            self.message_bar.warn("The queue is not done yet.",
-                                  Offer("Cancel the queue and close", self.close))
-            return False
+            self._hold_back("The result is not saved yet.", Offer("Save it", self.workbench.save),
+                            Offer("Close without saving", self.close))
+        elif not self._left.is_empty:
+            self._left.offer(Offer("Close without saving", self.close))
+        elif self.queue.is_started:
+            self._hold_back("The queue is not done yet.",
+                            Offer("Cancel the queue and close", self.close))
+        elif source := self._at_work:
+            self._hold_back(f"{source.name} is still being restored.",
+                            Offer("Cancel it and close", self.close))
+        else:
+            return True
+        return False
+
+    @property
+    def _at_work(self) -> Path | None:
+        """The photo that is being restored, or whose result is not on the canvas yet."""
         if job := self.queue.running_job:
-            self.message_bar.warn(f"{job.source.name} is still being restored.",
-                                  Offer("Cancel it and close", self.close))
-            return False
-        return True
+            return job.source
+        return self.document.path if self.workbench.is_running else None
+
+    def _no_longer_hold_back(self) -> None:
+        self.message_bar.withdraw(CLOSING)
+
+    def _hold_back(self, sentence: str, *offers: Offer) -> None:
+        self.message_bar.say(Message(sentence, offers, is_failure=True, topic=CLOSING))

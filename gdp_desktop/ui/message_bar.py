@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from gdp_desktop.ui.theme import icon
@@ -21,19 +22,41 @@ class Offer:
     accept: Callable[[], object]
 
 
-class MessageBar(QFrame):
-    """Hidden while there is nothing to say; good news goes away by itself."""
+@dataclass(frozen=True, eq=False)
+class Message:
+    """A sentence; one with offers waits until one is taken or it is ``declined``.
 
-    declined = Signal()
+    Of several with the same ``topic`` only the last one counts.
+    """
+
+    sentence: str
+    offers: tuple[Offer, ...] = ()
+    is_failure: bool = False
+    topic: str = ""
+    declined: Callable[[], object] = lambda: None
+
+    @property
+    def stays(self) -> bool:
+        """Good news without a choice goes away by itself."""
+        return bool(self.offers) or self.is_failure
+
+
+class MessageBar(QFrame):
+    """Hidden while there is nothing to say.
+
+    What was said last is seen.  What stays and was covered by it is seen again afterwards.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("messageBar")
-        self._has_offers = False
+        self._staying: list[Message] = []
+        self._passing: Message | None = None
+        self._shown: Message | None = None
         self._label = QLabel(wordWrap=True)
         self._buttons = QHBoxLayout()
         self._timer = QTimer(self, singleShot=True, interval=1000 * SECONDS_TO_READ)
-        self._timer.timeout.connect(self.hide)
+        self._timer.timeout.connect(self._pass)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 6, 6, 6)
         row.addWidget(self._label, 1)
@@ -46,46 +69,91 @@ class MessageBar(QFrame):
         """What is being said; empty when the bar is hidden."""
         return "" if self.isHidden() else self._label.text()
 
-    def inform(self, sentence: str, *offers: Offer) -> None:
-        """With offers it stays until one is taken or the bar is closed."""
-        self._show(sentence, offers, failure=False)
-        if not offers:
-            self._timer.start()
+    def inform(self, sentence: str) -> None:
+        self.say(Message(sentence))
 
-    def warn(self, sentence: str, *offers: Offer) -> None:
-        self._show(sentence, offers, failure=True)
+    def warn(self, sentence: str) -> None:
+        """It stays until it is closed, or something else goes on or goes wrong."""
+        self._forget_failures()
+        self.say(Message(sentence, is_failure=True))
+
+    def say(self, message: Message) -> None:
+        self._timer.stop()
+        self._passing = None
+        if message.stays:
+            self._staying = [m for m in self._staying if not m.topic or m.topic != message.topic]
+            self._staying.append(message)
+        else:
+            self._passing = message
+            self._timer.start()
+        self._show_last()
+
+    def revise(self, message: Message) -> None:
+        """In the place of one of the same topic, if there is one, and without saying it again."""
+        self._staying = [message if m.topic == message.topic else m for m in self._staying]
+        self._show_last()
+
+    def withdraw(self, topic: str) -> None:
+        """The choice has been made elsewhere."""
+        self._staying = [m for m in self._staying if m.topic != topic]
+        self._show_last()
 
     def dismiss(self) -> None:
         """Something else goes on now; an offer that still stands is not taken away."""
-        if not self._has_offers:
-            self.hide()
+        self._passing = None
+        self._forget_failures()
+        self._show_last()
 
-    def _show(self, sentence: str, offers: tuple[Offer, ...], *, failure: bool) -> None:
-        self._timer.stop()
-        self._label.setText(sentence)
-        self.setAccessibleName(sentence)
-        self._has_offers = bool(offers)
-        self._replace_buttons(offers)
-        self.setProperty("failure", failure)
+    def _forget_failures(self) -> None:
+        self._staying = [message for message in self._staying if message.offers]
+
+    def _pass(self) -> None:
+        self._passing = None
+        self._show_last()
+
+    def _close(self) -> None:
+        message = self._shown
+        self._take_away(message)
+        if message:
+            message.declined()
+
+    def _accept(self, message: Message, offer: Offer) -> None:
+        self._take_away(message)
+        offer.accept()
+
+    def _take_away(self, message: Message | None) -> None:
+        self._staying = [m for m in self._staying if m is not message]
+        self._pass()
+
+    def _show_last(self) -> None:
+        message = self._passing or (self._staying[-1] if self._staying else None)
+        if message is self._shown:
+            return
+        self._shown = message
+        if message is None:
+            self.hide()
+            return
+        self._label.setText(message.sentence)
+        self.setAccessibleName(message.sentence)
+        self._replace_buttons(message)
+        self.setProperty("failure", message.is_failure)
         self.style().unpolish(self)
         self.style().polish(self)
         self.show()
 
-    def _replace_buttons(self, offers: tuple[Offer, ...]) -> None:
+    def _replace_buttons(self, message: Message) -> None:
         while item := self._buttons.takeAt(0):
             if widget := item.widget():
                 widget.hide()
                 widget.deleteLater()
-        for offer in offers:
+        for offer in message.offers:
             button = QPushButton(offer.text, accessibleName=offer.text)
-            button.clicked.connect(self.hide)
-            button.clicked.connect(offer.accept)
+            button.clicked.connect(partial(self._accept, message, offer))
             self._buttons.addWidget(button)
 
     def _closer(self) -> QToolButton:
         closer = QToolButton(autoRaise=True, toolTip="Close this message")
         closer.setAccessibleName("Close message")
         closer.setIcon(icon("cancel"))
-        closer.clicked.connect(self.hide)
-        closer.clicked.connect(self.declined)
+        closer.clicked.connect(self._close)
         return closer

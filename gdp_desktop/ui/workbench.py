@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from gdp_desktop.image.files import result_path
+from gdp_desktop.image.files import is_same_file, result_path
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
@@ -29,8 +29,10 @@ class Workbench(QObject):
     warned = Signal(str)
     left_unsaved = Signal(object, object)
     left_running = Signal(object)
+    left_settled = Signal(object)
     scene_dropped = Signal(object)
     enqueued = Signal()
+    queue_failed = Signal(str)
     recipe_changed = Signal()
     running_changed = Signal(bool)
     stopping = Signal()
@@ -224,9 +226,9 @@ class Workbench(QObject):
         if self._document.result and self._document.path:
             self._loader.save_beside(self._document.result.finished, self._document.path)
 
-    def save_left(self, result: Finished, source: Path) -> None:
+    def save_left(self, result: Finished, source: Path, folder: Path | None = None) -> None:
         """The result of a photo that is no longer open."""
-        self._loader.save_beside(result, source)
+        self._loader.save_beside(result, source, folder)
 
     def export(self, path: Path) -> None:
         """The user has agreed to replace what may be there."""
@@ -244,7 +246,13 @@ class Workbench(QObject):
             self._loader.open_mask(path, self._document.photo)
 
     def save_mask(self, path: Path) -> None:
-        if mask := self._document.mask_for_job():
+        """The user has agreed to replace what may be there, but for the photos themselves."""
+        photos = [photo for photo in (self._document.path, *self._document.others) if photo]
+        if any(is_same_file(photo, path) for photo in photos):
+            self.warned.emit(
+                f"{path.name} is the photo itself; choose another name for the mask."
+            )
+        elif mask := self._document.mask_for_job():
             self._loader.save_mask(mask, path)
 
     def _mask_for_queue(self) -> Mask | None:
@@ -276,8 +284,14 @@ class Workbench(QObject):
     def _go_on_with(self, path: Path) -> None:
         """The photo may have been open before, and still be at work."""
         self._job = next((job for job in self._left if job.source == path), None)
-        self._left = [job for job in self._left if job is not self._job]
+        if self._job:
+            self._settle(self._job)
         self.running_changed.emit(self._job is not None)
+
+    def _settle(self, job: Job) -> None:
+        """It is over, or its photo is open again."""
+        self._left = [other for other in self._left if other is not job]
+        self.left_settled.emit(job)
 
     def _on_found(self, found: Found) -> None:
         if not self._is_for_one_photo():
@@ -292,7 +306,10 @@ class Workbench(QObject):
                 for photo in found.paths
             )
         )
-        self.enqueued.emit()
+        if found.paths:
+            self.enqueued.emit()
+        if found.problems:
+            self.warned.emit(" ".join(found.problems))
 
     def _on_prepare_failed(self, sentence: str) -> None:
         if self._awaited is not None:
@@ -325,7 +342,7 @@ class Workbench(QObject):
                 self.warned.emit(outcome.error)
 
     def _on_left_ended(self, outcome: Outcome) -> None:
-        self._left = [job for job in self._left if job is not outcome.job]
+        self._settle(outcome.job)
         source = outcome.job.source
         if outcome.finished:
             self.left_unsaved.emit(outcome.finished, source)
@@ -361,7 +378,7 @@ class Workbench(QObject):
         sentence = f"The queue is done: {_photos(summary.done)} restored"
         for count, what in ((summary.failed, "failed"), (summary.cancelled, "cancelled")):
             sentence += f", {count} {what}" if count else ""
-        say = self.warned if summary.failed else self.informed
+        say = self.queue_failed if summary.failed else self.informed
         say.emit(sentence + ".")
 
 

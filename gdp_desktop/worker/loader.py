@@ -6,35 +6,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import find_photos, free_path, result_path
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.image.pyramid import Pyramid
-from gdp_desktop.restoration.job import Finished, Job
+from gdp_desktop.restoration.job import Finished
 from gdp_desktop.restoration.restore import saved_beside
 from gdp_desktop.worker.display import display_pyramid
 from gdp_desktop.worker.runner import stop_thread
 
 Work = Callable[[], object]
-Subject = Path | Finished | Job | None
-
-
-class Cost(Protocol):
-    """What a job will take; None where it cannot be told."""
-
-    @property
-    def seconds(self) -> float | None: ...
-
-    @property
-    def bytes(self) -> int | None: ...
-
-
-# None: nothing can be told.
-Price = Callable[[Job], Cost | None]
+Subject = Path | Finished | Photo | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +59,16 @@ class Saved:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The photos in what was dropped or chosen."""
+    """The photos in what was dropped or chosen, and a sentence for each thing without any."""
 
     paths: tuple[Path, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Priced:
-    """What a job will cost."""
-
-    job: Job
-    cost: Cost
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Failed:
-    """``subject`` is the path that was to be opened or the result that was to be prepared."""
+    """``subject`` is the path that was to be opened, the result that was to be prepared, or the
+    photo that was to be saved."""
 
     sentence: str
     subject: Subject = None
@@ -110,17 +90,19 @@ def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
     return Saved(finished.photo, path, notes + unsaved, tuple(map(Path, beside.values())))
 
 
-def _save_beside(finished: Finished, source: Path) -> Saved:
-    return _save(finished, free_path(result_path(source)), overwrite=False)
-
-
-def _price(price: Price, job: Job) -> Priced | None:
-    cost = price(job)
-    return Priced(job, cost) if cost else None
+def _save_beside(finished: Finished, source: Path, folder: Path | None) -> Saved:
+    return _save(finished, free_path(result_path(source, folder)), overwrite=False)
 
 
 def _find(paths: tuple[Path, ...]) -> Found:
-    return Found(tuple(find_photos(paths)))
+    given, problems = [], []
+    for path in paths:
+        try:
+            given += find_photos([path])
+        except PhotoError as error:
+            problems.append(str(error))
+    # Once more together, as a photo may have been given beside its folder.
+    return Found(tuple(find_photos(given)), tuple(problems))
 
 
 class _Worker(QObject):
@@ -144,15 +126,13 @@ class Loader(QObject):
     saved = Signal(object)
     mask_loaded = Signal(object)
     found = Signal(object)
-    priced = Signal(object)
     failed = Signal(str)
+    save_failed = Signal(object, str)
     prepare_failed = Signal(str)
     _asked = Signal(object, object)
 
-    def __init__(self, price: Price | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._price = price
-        self._to_price: Job | None = None
         self._wanted: Path | None = None
         self._worker = _Worker()
         self._thread = QThread()
@@ -170,25 +150,17 @@ class Loader(QObject):
         self._asked.emit(partial(_prepare, finished), finished)
 
     def save(self, finished: Finished, path: Path, *, overwrite: bool) -> None:
-        self._asked.emit(partial(_save, finished, path, overwrite), None)
+        self._asked.emit(partial(_save, finished, path, overwrite), finished.photo)
 
-    def save_beside(self, finished: Finished, source: Path) -> None:
-        """As NAME-restored.EXT, numbered if that is there already."""
-        self._asked.emit(partial(_save_beside, finished, source), None)
+    def save_beside(
+        self, finished: Finished, source: Path, folder: Path | None = None
+    ) -> None:
+        """As NAME-restored.EXT, numbered if that is there already; into ``folder``, if given."""
+        self._asked.emit(partial(_save_beside, finished, source, folder), finished.photo)
 
     def find(self, paths: Iterable[Path]) -> None:
         """Folders are searched to the bottom, which may take a while on a network."""
         self._asked.emit(partial(_find, tuple(paths)), None)
-
-    @property
-    def can_price(self) -> bool:
-        return self._price is not None
-
-    def price(self, job: Job) -> None:
-        """Only the job that was asked about last is announced, if anything can be told of it."""
-        self._to_price = job
-        if self._price:
-            self._asked.emit(partial(_price, self._price, job), job)
 
     def open_mask(self, path: Path, photo: Photo) -> None:
         self._asked.emit(partial(load_mask, path, photo.size), None)
@@ -214,9 +186,9 @@ class Loader(QObject):
                 self.mask_loaded.emit(result)
             case Found():
                 self.found.emit(result)
-            case Priced(job=job) if job is self._to_price:
-                self.priced.emit(result)
             case Failed(sentence, Finished()):
                 self.prepare_failed.emit(sentence)
+            case Failed(sentence, Photo() as photo):
+                self.save_failed.emit(photo, sentence)
             case Failed(sentence, subject) if subject is None or subject == self._wanted:
                 self.failed.emit(sentence)

@@ -19,7 +19,7 @@ from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
-from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.restore import prepare, restore
 
 SPEED = Speed(2.0, 512, "cpu", "float32")
@@ -119,7 +119,7 @@ def test_a_limit_too_low_is_refused_with_both_figures(job: Callable[..., Job]) -
     text = str(raised.value)
     assert text.endswith(".") and "0.2 GiB are allowed" in text and text.count("GiB") == 2
     assert not heard
-    assert price(tight) is None
+    assert price(tight, CancelToken()) is None
     with pytest.raises(PhotoError):
         estimate(tight)
 
@@ -142,3 +142,10 @@ def test_the_limit_changes_no_byte(job: Callable[..., Job]) -> None:
         assert isinstance(finished, Finished)
         results.append(finished.photo.pixels)
     assert np.array_equal(*results)
+
+
+def test_nobody_waits_for_a_price_that_is_no_longer_wanted(job: Callable[..., Job]) -> None:
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        price(job(), token)

@@ -18,7 +18,7 @@ from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
 from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.shelf import PriorInfo
-from gdp_desktop.restoration.job import Job
+from gdp_desktop.restoration.job import CancelToken, Job
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.main_window import MainWindow
@@ -78,8 +78,8 @@ def prior(name: str, **facts: object) -> PriorInfo:
     return PriorInfo(name, f"/models/{name}.safetensors", 8_400_000, 33_000_000, "", {}, **facts)
 
 
-def price(job: Job) -> SimpleNamespace:
-    """A second and a gigabyte for every step."""
+def price(job: Job, _cancel: CancelToken) -> SimpleNamespace:
+    """A second for every step, and a gigabyte."""
     return SimpleNamespace(seconds=float(job.recipe.steps or 1), bytes=10**9)
 
 

@@ -127,6 +127,16 @@ def test_an_empty_folder_gets_a_sentence(
     qtbot.waitUntil(lambda: "holds no photos" in message(window), timeout=5000)
 
 
+def test_an_empty_folder_does_not_spoil_a_drop(
+    qtbot: QtBot, window: MainWindow, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with qtbot.waitSignal(window.workbench.enqueued, timeout=5000):
+        drop(window, make_photo("a.png"), tmp_path / "empty", make_photo("b.png"))
+    assert [row.job.source.name for row in window.queue.rows] == ["a.png", "b.png"]
+    assert "holds no photos" in message(window)
+
+
 def test_a_file_that_is_no_photo_gets_a_sentence(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:

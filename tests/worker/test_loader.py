@@ -88,7 +88,7 @@ def test_the_photo_itself_is_never_replaced(
 ) -> None:
     source = make_photo("a.png")
     before = source.read_bytes()
-    with qtbot.waitSignal(loader.failed, timeout=5000):
+    with qtbot.waitSignal(loader.save_failed, timeout=5000):
         loader.save(finished(load_photo(source)), source, overwrite=True)
     assert source.read_bytes() == before
 
@@ -108,3 +108,29 @@ def test_a_mask_of_another_size_is_refused(
 ) -> None:
     with qtbot.waitSignal(loader.failed, timeout=5000):
         loader.open_mask(make_photo("mask.png", Size(10, 10)), load_photo(make_photo()))
+
+
+def test_what_cannot_be_saved_is_told_with_its_photo(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    result = finished(load_photo(make_photo("a.png")))
+    with qtbot.waitSignal(loader.save_failed, timeout=5000) as blocker:
+        loader.save_beside(result, tmp_path / "gone" / "a.png")
+    assert blocker.args[0] is result.photo and "gone" in blocker.args[1]
+    with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
+        loader.save_beside(result, tmp_path / "gone" / "a.png", tmp_path)
+    assert blocker.args[0].path == tmp_path / "a-restored.png"
+
+
+def test_one_thing_without_photos_does_not_spoil_a_search(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    photos = [make_photo(name) for name in ("a.png", "b.png")]
+    (tmp_path / "empty").mkdir()
+    given = [photos[1], tmp_path / "empty", tmp_path, tmp_path / "missing.png"]
+    with qtbot.waitSignal(loader.found, timeout=5000) as blocker:
+        loader.find(given)
+    found = blocker.args[0]
+    assert found.paths == (photos[1], photos[0])
+    assert "empty" in found.problems[0] and "missing.png" in found.problems[1]
+    assert len(found.problems) == 2
