@@ -57,7 +57,7 @@ class Masking(Degradation):
 
 def fill_from_surroundings(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """Smooth filling of the unknown pixels (Gortler et al. 1996, push-pull)."""
-    if bool((known > 0).all()) or min(y.shape[-2:]) < 2:
+    if bool((known > 0).all()) or max(y.shape[-2:]) < 2:
         return y
     height, width = y.shape[-2:]
     even = (0, width % 2, 0, height % 2)

@@ -15,6 +15,7 @@ from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.adaptive import levels_of
 from gdp_desktop.tasks import TASKS, task_named
+from gdp_desktop.tasks.inpainting import fill_from_surroundings
 from gdp_desktop.tasks.low_light import LowLight, local_light
 from gdp_desktop.tasks.param import FileParam, Option, Param, Setting
 from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
@@ -350,6 +351,20 @@ def test_inpainting_needs_something_to_do_and_something_to_go_by(kind: str) -> N
     with pytest.raises(TaskError) as raised:
         task.pose(Given(picture, mask), task.values({}))
     assert one_sentence(raised.value)
+
+
+@pytest.mark.parametrize(("shape", "hole"), [
+    ((40, 64), slice(32, 64)), ((64, 400), slice(100, 350)), ((30, 400), slice(10, 400)),
+    ((3, 50), slice(1, 50)), ((1, 37), slice(5, 37)), ((64, 40), slice(0, 39)),
+], ids=str)
+def test_a_hole_from_edge_to_edge_is_filled_from_its_surroundings(
+    shape: tuple[int, int], hole: slice
+) -> None:
+    """Not with the grey in the middle of the scale, however far away they are."""
+    known = torch.ones(1, 1, *shape)
+    known[..., hole] = 0
+    y = torch.full((1, 3, *shape), 0.9)
+    assert torch.allclose(fill_from_surroundings(known * y, known), y, atol=1e-5)
 
 
 def test_inpainting_starts_between_its_surroundings() -> None:
