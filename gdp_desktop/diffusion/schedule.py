@@ -121,7 +121,7 @@ class Schedule:
         num_steps = min(num_steps, start + 1)
         spaced = torch.linspace(0, 1, num_steps, dtype=torch.float64).square() * start
         # Near 0 the squares fall on the same integers; pushing them apart keeps the count exact.
-        indices = _apart([int(s) for s in spaced.round()])
+        indices = _apart([int(s) for s in spaced.round()], start)
         return self.keep(indices if num_steps > 1 else [start])
 
     def strided(self, num_steps: int) -> Schedule:
@@ -137,16 +137,18 @@ class Schedule:
         num_steps = min(num_steps, start + 1)
         low, high = float(self.sigmas[0]) ** (1 / rho), float(self.sigmas[start]) ** (1 / rho)
         roots = torch.linspace(low, high, num_steps, dtype=torch.float64)
-        indices = _apart([self.step_at(float(root) ** rho) for root in roots])
+        indices = _apart([self.step_at(float(root) ** rho) for root in roots], start)
         return self.keep(indices if num_steps > 1 else [start])
 
 
-def _apart(indices: list[int]) -> list[int]:
-    """Ascending indices, those that fall on the one before moved up by one."""
+def _apart(indices: list[int], most: int) -> list[int]:
+    """Ascending indices from 0 to ``most``, those that fall on the one before moved up by one, and
+    down again where that would lead beyond ``most``."""
     apart = indices[:1]
     for index in indices[1:]:
         apart.append(max(index, apart[-1] + 1))
-    return apart
+    last = len(apart) - 1
+    return [min(index, most - (last - k)) for k, index in enumerate(apart)]
 
 
 def respaced_timesteps(num_timesteps: int, spec: str | int) -> list[int]:

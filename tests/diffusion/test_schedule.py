@@ -117,6 +117,18 @@ def test_quadratic_has_as_many_steps_as_asked_from_start_to_zero(start: int) -> 
             assert int(steps[0]) == 0
 
 
+@pytest.mark.parametrize("start", [0, 1, 10, 160, 765, 999])
+def test_karras_goes_from_start_to_zero(start: int) -> None:
+    """However dense: where many fall on the same timestep they make way in both directions."""
+    for wanted in (1, 2, 20, 100, 545, 546, 700, 1000, 5000):
+        steps = FULL.karras(wanted, start).timesteps
+        assert len(steps) == min(wanted, start + 1), (wanted, start)
+        assert int(steps[-1]) == start
+        assert bool((steps.diff() > 0).all())
+        if len(steps) > 1:
+            assert int(steps[0]) == 0
+
+
 def test_quadratic_is_denser_towards_zero() -> None:
     gaps = FULL.quadratic(20).timesteps.diff().tolist()
     assert gaps == sorted(gaps) and gaps[0] < gaps[-1] / 10
