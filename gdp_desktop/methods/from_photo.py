@@ -10,6 +10,7 @@ mean squared error), and ancestral sampling draws from the posterior.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
 from gdp_desktop.diffusion.prior import Prior
@@ -41,6 +42,8 @@ class FromPhoto(ReverseProcess):
         if given.values["photo"] == "kept":
             # What x_t holds of the photo already is not told again.
             weight = news(self.own_noise, float(self.schedule.sigmas[-1]))
+            if weight.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
+                weight = F.adaptive_avg_pool2d(weight, list(self.y.shape[-2:]))
             measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
             quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(

@@ -5,7 +5,13 @@ import math
 import pytest
 import torch
 
+from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import METHODS
+from gdp_desktop.methods.method import Assignment
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.task import Given
 from tests.methods.closed_form import (
     MEAN,
     STD,
@@ -98,6 +104,21 @@ def test_the_photos_noise_is_part_of_the_first_states() -> None:
     x_t = solver.start(torch.Generator().manual_seed(0))
     added = math.sqrt(sigma_t**2 - sigma**2)
     assert float(x_t.std()) == pytest.approx(alpha * added, rel=0.03)
+
+
+@pytest.mark.parametrize("parts", [("dark", "shrink"), ("shrink", "dark")], ids="+".join)
+def test_noise_from_place_to_place_goes_with_a_smaller_photo(parts: tuple[str, str]) -> None:
+    """What of the photo is news is said of the photo's own, larger pixels."""
+    task, method = task_named("mixed"), METHODS["from-photo"]
+    y = torch.rand(1, 3, 24, 40, generator=torch.Generator().manual_seed(0)) - 0.9
+    with torch.no_grad():
+        problem = task.pose(Given(y), task.values({"first": parts[0], "second": parts[1]}))
+        solver = method.solver(Assignment(
+            problem, GaussianPrior(-0.4, 0.3), Size(80, 48), 2, None, values=method.values({}),
+        ))
+        *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
+    assert last.is_result and last.x0.shape == (1, 3, 48, 80)
+    assert bool(torch.isfinite(last.x0).all())
 
 
 def test_stronger_and_freer_go_further_from_the_photo() -> None:
