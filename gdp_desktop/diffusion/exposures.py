@@ -27,6 +27,8 @@ LARGEST_OFFSET = 0.03
 DARK = 0.2
 # Weight of a value that says nothing, where no exposure says more.
 LAST_RESORT = 1e-6
+# Values that two photos must both know for their ratio to be told by them.
+FEWEST_IN_COMMON = 50
 
 
 class Exposures(Degradation):
@@ -195,19 +197,21 @@ def below_white(y: torch.Tensor) -> torch.Tensor:
     return ((WHITE[1] - unit(y)) / (WHITE[1] - WHITE[0])).clamp(0, 1)
 
 
-def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+def relative_exposures(y: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, bool]:
     """f (n,) with f_0 = 1, from the photos (n, 3, H, W) alone: the typical ratio of light between
-    exposures that are next to each other in brightness, where both know it."""
+    exposures that are next to each other in brightness, where both know it; and whether both knew
+    some of it, every time."""
     order = y.mean(dim=(1, 2, 3)).argsort().tolist()
-    log_factor = torch.zeros(len(y))
+    log_factor, overlap = torch.zeros(len(y)), True
     for darker, brighter in zip(order, order[1:], strict=False):
         both = (known[darker] > 0.5) & (known[brighter] > 0.5)
         less, more = (decode(unit(y[k])) for k in (darker, brighter))
-        if int(both.sum()) < 50:  # nothing in common: by their brightness on the whole
+        if int(both.sum()) < FEWEST_IN_COMMON:  # by their brightness on the whole
+            overlap = False
             ratio = (more.mean() / less.mean().clamp(min=1e-6)).log()
         else:
             # Not by index: that of every value would take six times its own memory.
             ratios = (more.masked_select(both) / less.masked_select(both)).log()
             ratio = torch.tensor(quantile(ratios, 0.5))
         log_factor[brighter] = log_factor[darker] + ratio.clamp(-8, 8)
-    return (log_factor - log_factor[0]).exp()
+    return (log_factor - log_factor[0]).exp(), overlap

@@ -21,6 +21,11 @@ laid on one another first; things that moved are taken from the first photo."""
 BRIGHTEST_SHARE = 0.999
 # What still photos differ by, as a camera's tone curve is never quite sRGB's.
 MOVED = 0.06
+# Exposures by the photos and by the camera may be apart by so many stops, and by such a share of
+# what the camera tells: a camera's tone curve is steeper than sRGB's in the middle.
+STOPS_APART, SHARE_APART = 0.5, 0.35
+CONTRADICTED = """The camera data say other exposures than the photos show; those of the photos were
+taken.""".replace("\n", " ")
 
 
 class Bracket(Exposures):
@@ -39,8 +44,7 @@ def pose(given: Given, values: Values) -> Problem:
     known = torch.empty_like(y)
     for photo, where, trust in zip(y, seen, known, strict=True):
         trust.copy_(where * unclipped(photo))
-    told = len(given.exposures) == len(y) and all(given.exposures)
-    factors = exposures_of(given) if told else relative_exposures(y, known)
+    factors, told, notes = factors_of(given, y, known)
     longest = factors > 0.99 * factors.max()
     still = unmoved(y, known, factors)
     known[longest] = seen[longest] * below_white(y[longest])
@@ -54,7 +58,7 @@ def pose(given: Given, values: Values) -> Problem:
         degradation=degradation,
         sigma_y=tuple(values["denoise"] * sigma for sigma in noise),
         # From the photos' own noise: from more the prior would have to guess what they know.
-        start_sigma=None, coarse_sigma=None, zeta=0.0,
+        start_sigma=None, coarse_sigma=None, zeta=0.0, notes=notes,
         by_products=lambda x0: {"hdr": degradation.scene_light(x0)},
     )
 
@@ -72,10 +76,23 @@ def laid_on_the_first(
     return photos, seen, ((0, 0), *shifts)
 
 
-def exposures_of(given: Given) -> torch.Tensor:
-    """f (n,), f_0 = 1, by the camera data of every photo."""
+def factors_of(
+    given: Given, y: torch.Tensor, known: torch.Tensor
+) -> tuple[torch.Tensor, bool, tuple[str, ...]]:
+    """f (n,) with f_0 = 1, whether the camera has told them, and what to say about it.
+
+    Camera data count unless the photos say something else: they do where one photo was developed
+    several times, for a flash, for a filter, or where a lens does not tell its aperture.
+    """
+    seen, overlap = relative_exposures(y, known)
+    if len(given.exposures) < len(y) or not all(given.exposures):
+        return seen, False, ()
     light = torch.tensor([float(e or 0) for e in given.exposures])
-    return light / light[0]
+    told = light / light[0]
+    apart = (seen.log2() - told.log2()).abs()
+    if overlap and bool((apart > STOPS_APART + SHARE_APART * told.log2().abs()).any()):
+        return seen, False, (CONTRADICTED,)
+    return told, True, ()
 
 
 def unmoved(y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:

@@ -60,7 +60,8 @@ def test_the_factors_are_found_in_the_photos(factors: tuple[float, ...], noise: 
     """Within 3 % without noise and 6 % with noise of 3 of 255."""
     given = bracket(factors, noise)
     y = torch.cat([given.y, *given.others])
-    found = relative_exposures(y, unclipped(y))
+    found, overlap = relative_exposures(y, unclipped(y))
+    assert overlap
     truth = torch.tensor(factors) / factors[0]
     assert torch.allclose(found, truth, rtol=0.03 if noise == 0 else 0.06)
 
@@ -85,6 +86,26 @@ def test_camera_data_go_before_the_photos() -> None:
     unsure = Given(given.y, others=given.others, exposures=(0.02, None))
     factors = degradation_of(posed(unsure)).log_factor.exp().flatten().tolist()
     assert factors == pytest.approx([1, 4], rel=0.03)
+
+
+@pytest.mark.parametrize("told", [
+    (0.01, 0.01, 0.01), (0.01, 0.04 / 400, 0.0025), (0.0025, 0.01, 0.04),
+], ids=["all alike", "one without its sensitivity", "of other photos"])
+def test_camera_data_that_the_photos_contradict_do_not_count(told: tuple[float, ...]) -> None:
+    given = bracket((1.0, 4.0, 0.25))
+    wrong = Given(given.y, others=given.others, exposures=told)
+    problem, unsaid = posed(wrong), posed(given)
+    factors = degradation_of(problem).log_factor.exp().flatten().tolist()
+    assert factors == pytest.approx([1, 4, 0.25], rel=0.03)
+    assert not degradation_of(problem).told
+    assert "camera data" in problem.notes[0] and not unsaid.notes
+    assert torch.equal(degradation_of(problem).light, degradation_of(unsaid).light)
+
+
+def test_camera_data_count_where_the_photos_have_nothing_in_common() -> None:
+    black, white = torch.full((1, 3, 96, 96), -1.0), torch.full((1, 3, 96, 96), 1.0)
+    problem = posed(Given(black, others=(white,), exposures=(0.001, 0.1)))
+    assert degradation_of(problem).told and not problem.notes
 
 
 def test_both_ends_of_the_light_come_back() -> None:
