@@ -12,19 +12,19 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image
 
 from .errors import PhotoError
 from .geometry import Size
 from .metadata import (
     ORIENTATION,
     Metadata,
-    colour_space,
     exif_of,
     exif_of_tiff,
     upright_exif,
     xmp_of,
 )
+from .profiles import colour_space, is_for_grey, to_srgb
 
 MAX_MEGAPIXELS = 200
 
@@ -252,7 +252,10 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
     if _tags(image).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         array = 65535 - array
     if array.ndim == 2:
-        return _Channels(cv2.cvtColor(array, cv2.COLOR_GRAY2RGB), None, icc)
+        # cv2 knows nothing of the one value that is transparent.
+        clear = image.info.get("transparency")
+        alpha = None if clear is None else np.where(array == clear, 0, 65535).astype(np.uint16)
+        return _Channels(cv2.cvtColor(array, cv2.COLOR_GRAY2RGB), alpha, icc)
     if array.shape[2] == 3:
         return _Channels(cv2.cvtColor(array, cv2.COLOR_BGR2RGB), None, icc)
     pixels = cv2.cvtColor(array, cv2.COLOR_BGRA2RGB)
@@ -298,8 +301,8 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> _Channels:
         image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"))
-    if grey and icc and colour_space(icc) == "GRAY":
-        return _Channels(np.asarray(_to_srgb(image.convert("L"), icc)), alpha, None)
+    if grey and icc and is_for_grey(icc):
+        return _Channels(np.asarray(to_srgb(image.convert("L"), icc)), alpha, None)
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return _Channels(np.asarray(rgb), alpha, icc)
 
@@ -307,7 +310,7 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> _Channels:
 def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
     if icc := _fitting_profile(image, ("CMYK",), notes):
         notes.append("Converted from CMYK to RGB through its colour profile.")
-        return _to_srgb(image, icc)
+        return to_srgb(image, icc)
     notes.append("Converted from CMYK to RGB without a colour profile; colours may differ.")
     return image.convert("RGB")
 
@@ -326,16 +329,3 @@ def _fitting_profile(image: Image.Image, spaces: tuple[str, ...], notes: list[st
         return icc
     notes.append(f"Its colour profile is for {space}, not for its pixels; treated as sRGB.")
     return None
-
-
-def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    converted = ImageCms.profileToProfile(
-        image,
-        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
-        ImageCms.createProfile("sRGB"),
-        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-    )
-    assert converted is not None  # only a conversion in place returns None
-    return converted

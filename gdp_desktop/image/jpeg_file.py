@@ -9,6 +9,7 @@ from PIL import Image
 from .errors import PhotoError, shown
 from .geometry import Size
 from .metadata import ORIENTATION
+from .profiles import is_for_grey, to_srgb
 
 # The tables of ITU-T T.81, annex K, that quality 50 stands for; rows are vertical frequencies.
 _LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87
@@ -69,10 +70,18 @@ def read_compression(path: str | os.PathLike[str]) -> Compression | None:
 
 
 def read_components(path: str | os.PathLike[str]) -> np.ndarray:
-    """The decoded components (C, H, W) in 0 … 255, Y or Y, Cb and Cr, as they are stored."""
+    """The decoded components (C, H, W) in 0 … 255, Y or Y, Cb and Cr, as they are stored.
+
+    The profile of grey pixels is applied, as it is when the photo is opened: the steps of their
+    coefficients are then only about what the file says.
+    """
     with Image.open(path, formats=["JPEG", "MPO"]) as image:
         image.draft("YCbCr", None)
-        pixels = np.asarray(image)
+        icc = image.info.get("icc_profile")
+        if image.mode == "L" and is_for_grey(icc):
+            pixels = np.asarray(to_srgb(image, icc).getchannel("G"))
+        else:
+            pixels = np.asarray(image)
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, 2, 0)
 
 

@@ -3,18 +3,18 @@
 Here an EXIF block always begins with the six bytes that JPEG puts before it.
 """
 
-import io
 import re
 import struct
 from typing import NamedTuple
 
-from PIL import Image, ImageCms
+from PIL import Image
 
 from .geometry import Size
 
 EXIF_START = b"Exif\x00\x00"
 ORIENTATION = 0x0112
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
+IMAGE_WIDTH, IMAGE_HEIGHT = 0x0100, 0x0101
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 EXPOSURE_TIME, F_NUMBER, ISO_SPEED = 0x829A, 0x829D, 0x8827
 SHORT, LONG = 3, 4
@@ -56,36 +56,44 @@ def upright_exif(exif: bytes, size: Size | None = None) -> bytes:
     try:
         order = {b"II": "<", b"MM": ">"}[bytes(block[6:8])]
         (first,) = struct.unpack_from(order + "L", block, 10)
-        next_link = _patch(block, order, first, {ORIENTATION: 1})
+        true = {ORIENTATION: 1}
+        if size:
+            true |= {IMAGE_WIDTH: size.width, IMAGE_HEIGHT: size.height}
+        next_link = _patch(block, order, first, true)
         struct.pack_into(order + "L", block, next_link, 0)
-        details = _entries(block, order, first).get(EXIF_IFD)
-        if size and details:
-            (offset,) = struct.unpack_from(order + "L", block, details[1])
-            _patch(block, order, offset, {EXIF_WIDTH: size.width, EXIF_HEIGHT: size.height})
+        for entry in _entries(block, order, first):
+            if size and entry.tag == EXIF_IFD:
+                (offset,) = struct.unpack_from(order + "L", block, entry.position)
+                _patch(block, order, offset, {EXIF_WIDTH: size.width, EXIF_HEIGHT: size.height})
     except (KeyError, struct.error) as error:
         raise ValueError("the EXIF block is damaged") from error
     return bytes(block)
 
 
-def _entries(block: bytearray, order: str, ifd: int) -> dict[int, tuple[int, int]]:
-    """Tag → (type, position of its value field) of the directory at `ifd`."""
+class _Entry(NamedTuple):
+    """A line of a directory; its value, or where that lies, is at ``position``."""
+
+    tag: int
+    kind: int
+    position: int
+
+
+def _entries(block: bytearray, order: str, ifd: int) -> list[_Entry]:
+    """The directory at `ifd`, in which a damaged file may have a tag twice."""
     (count,) = struct.unpack_from(order + "H", block, 6 + ifd)
-    found = {}
-    for position in range(8 + ifd, 8 + ifd + 12 * count, 12):
-        tag, kind = struct.unpack_from(order + "HH", block, position)
-        found[tag] = kind, position + 8
-    return found
+    starts = range(8 + ifd, 8 + ifd + 12 * count, 12)
+    return [_Entry(*struct.unpack_from(order + "HH", block, at), at + 8) for at in starts]
 
 
 def _patch(block: bytearray, order: str, ifd: int, values: dict[int, int]) -> int:
     """Overwrite single numbers in a directory; returns where its link to the next one lies."""
     entries = _entries(block, order, ifd)
-    for tag, value in values.items():
-        kind, position = entries.get(tag, (None, 0))
-        if kind == LONG:
-            struct.pack_into(order + "L", block, position, value)
-        elif kind == SHORT and value <= 0xFFFF:
-            struct.pack_into(order + "H", block, position, value)
+    for entry in entries:
+        value = values.get(entry.tag)
+        if value is not None and entry.kind == LONG:
+            struct.pack_into(order + "L", block, entry.position, value)
+        elif value is not None and entry.kind == SHORT and value <= 0xFFFF:
+            struct.pack_into(order + "H", block, entry.position, value)
     return 8 + ifd + 12 * len(entries)
 
 
@@ -150,8 +158,3 @@ def light_gathered(exif: bytes | None) -> float | None:
     except Exception:  # damaged camera data, or numbers that are none
         return None
     return light if EXPOSURE_TIME in details and 0 < light < float("inf") else None
-
-
-def colour_space(icc: bytes) -> str:
-    """What a profile is for: "RGB", "GRAY", "CMYK", …; raises OSError for garbage."""
-    return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()

@@ -199,6 +199,29 @@ def test_exif_speaks_of_the_upright_size_and_has_no_old_thumbnail(put: Put) -> N
     assert not parsed.get_ifd(ExifTags.IFD.IFD1)
 
 
+def exif_directory(*entries: tuple[int, int, int, int]) -> bytes:
+    """A block of one directory, of (tag, type, count, value) as they are given."""
+    body = b"".join(struct.pack("<HHLL", *entry) for entry in entries)
+    return b"Exif\0\0II*\0" + struct.pack("<LH", 8, len(entries)) + body + bytes(4)
+
+
+def test_every_place_that_tells_the_size_tells_the_upright_one(put: Put) -> None:
+    exif = exif_directory((0x0100, 3, 1, 5), (0x0101, 4, 1, 7), (0x0112, 3, 1, 6))
+    photo = load_photo(put("a.jpg", pillow_bytes(Image.fromarray(RGB8), "JPEG", exif=exif)))
+    parsed = Image.Exif()
+    parsed.load(photo.exif)
+    assert (parsed[0x0100], parsed[0x0101], parsed[0x0112]) == (*photo.size, 1)
+
+
+def test_a_tag_that_is_there_twice_harms_no_other(put: Put) -> None:
+    turned = (0x0112, 3, 1, 6)
+    exif = exif_directory((0x010F, 2, 4, 0x6F6F46), turned, turned, (0x8298, 2, 4, 0x726142))
+    photo = load_photo(put("a.jpg", pillow_bytes(Image.fromarray(RGB8), "JPEG", exif=exif)))
+    parsed = Image.Exif()
+    parsed.load(photo.exif)
+    assert dict(parsed) == {0x010F: "Foo", 0x0112: 1, 0x8298: "Bar"}
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "tiff16"])
 def test_an_orientation_that_only_xmp_knows(put: Put, kind: str) -> None:
     xmp = b'<x:xmpmeta tiff:Orientation="6"/>'
@@ -231,6 +254,13 @@ def test_grey_goes_through_its_own_profile(put: Put) -> None:
     linear = 55 / 255
     assert abs(int(photo.pixels[0, 0, 0]) - 255 * (1.055 * linear ** (1 / 2.4) - 0.055)) <= 2
     assert photo.icc is None
+
+
+def test_the_transparent_value_of_a_16_bit_grey_png_counts(put: Put) -> None:
+    grey = noise(6, 7, 1, 16)
+    photo = load_photo(put("a.png", png16(grey, png_chunk(b"tRNS", grey[2, 3].tobytes()[::-1]))))
+    assert np.array_equal(photo.alpha, np.where(grey == grey[2, 3], 0, 65535))
+    assert np.array_equal(photo.pixels[..., 1], grey)
 
 
 def test_cmyk_goes_through_its_own_profile(put: Put) -> None:

@@ -21,6 +21,7 @@ from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
+from tests.image.handmade import grey_profile, smooth
 
 WHOLE = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 TASK = task_named("jpeg")
@@ -122,6 +123,18 @@ def test_a_grey_file_stays_grey(tmp_path: Path) -> None:
     assert float((start - start.mean(dim=1, keepdim=True)).abs().max()) < 1e-5
     coloured = start + torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1)
     assert float((problem.degradation(coloured) - problem.y).abs().max()) > 5 * problem.sigma_y[0]
+
+
+def test_a_grey_file_with_a_profile_keeps_its_brightness(tmp_path: Path) -> None:
+    """Opening it applies the profile, so what is read from the file a second time must, too."""
+    path = tmp_path / "grey.jpg"
+    grey = Image.fromarray(smooth(32, 48)[..., 0] // 2 + 20)
+    grey.save(path, quality=90, icc_profile=grey_profile())
+    opened = as_tensor(load_photo(path).pixels)
+    problem = posed(path)
+    start = problem.degradation.initial(problem.y)
+    assert float(opened.mean()) > as_tensor(np.dstack([np.asarray(grey)] * 3)).mean() + 0.2
+    assert float((start - opened).abs().max()) < 0.05
 
 
 @pytest.mark.parametrize("quality", [10, 40, 75, 92])

@@ -1,0 +1,32 @@
+"""Colour profiles: what kind of pixels one is for, and how to do without it."""
+
+import io
+
+from PIL import Image, ImageCms
+
+
+def colour_space(icc: bytes) -> str:
+    """What a profile is for: "RGB", "GRAY", "CMYK", …; raises OSError for garbage."""
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
+
+
+def is_for_grey(icc: bytes | None) -> bool:
+    """Whether it is a readable profile for pixels of one channel."""
+    try:
+        return icc is not None and colour_space(icc) == "GRAY"
+    except Exception:  # garbage in, any exception out
+        return False
+
+
+def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """The picture without its profile, looking the same."""
+    converted = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None  # only a conversion in place returns None
+    return converted
