@@ -81,8 +81,11 @@ class _Entry(NamedTuple):
 def _entries(block: bytearray, order: str, ifd: int) -> list[_Entry]:
     """The directory at `ifd`, in which a damaged file may have a tag twice."""
     (count,) = struct.unpack_from(order + "H", block, 6 + ifd)
-    starts = range(8 + ifd, 8 + ifd + 12 * count, 12)
-    return [_Entry(*struct.unpack_from(order + "HH", block, at), at + 8) for at in starts]
+    found = []
+    for start in range(8 + ifd, 8 + ifd + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", block, start)
+        found.append(_Entry(tag, kind, start + 8))
+    return found
 
 
 def _patch(block: bytearray, order: str, ifd: int, values: dict[int, int]) -> int:

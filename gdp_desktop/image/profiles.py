@@ -1,6 +1,7 @@
 """Colour profiles: what kind of pixels one is for, and how to do without it."""
 
 import io
+from typing import TypeGuard
 
 from PIL import Image, ImageCms
 
@@ -10,7 +11,7 @@ def colour_space(icc: bytes) -> str:
     return ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile.xcolor_space.strip()
 
 
-def is_for_grey(icc: bytes | None) -> bool:
+def is_for_grey(icc: bytes | None) -> TypeGuard[bytes]:
     """Whether it is a readable profile for pixels of one channel."""
     try:
         return icc is not None and colour_space(icc) == "GRAY"

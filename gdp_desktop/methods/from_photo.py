@@ -43,7 +43,7 @@ class FromPhoto(ReverseProcess):
             # What x_t holds of the photo already is not told again.
             weight = news(self.own_noise, float(self.schedule.sigmas[-1]))
             if weight.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
-                weight = F.adaptive_avg_pool2d(weight, list(self.y.shape[-2:]))
+                weight = F.adaptive_avg_pool2d(weight, (self.y.shape[-2], self.y.shape[-1]))
             measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
             quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(
