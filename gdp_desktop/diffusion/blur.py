@@ -15,6 +15,11 @@ from gdp_desktop.image.geometry import Size
 # From about this many taps the fast Fourier transform is quicker than adding them up.
 MANY_TAPS = 250
 SEPARABLE = 1e-5
+# The prior's error over the photo's, r/σ_y, at the start of the finer sizes of a photo with little
+# noise: how much of what the blur took is brought back.
+BROUGHT_BACK = 12.0
+# What is felt of a row further off is less than such a share of all that is felt.
+FELT = 0.01
 
 
 class Blur(Degradation):
@@ -56,8 +61,7 @@ class Blur(Degradation):
 
     @property
     def reach(self) -> int:  # type: ignore[override]
-        # There and back again: what D does to a value of x, and what its adjoint makes of that.
-        return 2 * self.kernel.shape[0]
+        return max(self.kernel.shape[0] // 2, rows_felt(self.kernel))
 
     def shrunk(self) -> Degradation:
         kernel = halved_kernel(self.kernel.double())
@@ -70,6 +74,18 @@ class Blur(Degradation):
             "blur_across": round(across, 3),
             "blur_angle": round(angle, 1) % 180 if along > 1.1 * across else 0.0,
         }
+
+
+def rows_felt(kernel: torch.Tensor) -> int:
+    """How many rows off a value of y still matters to guidance: 1/(1 + (r/σ_y)²·|k̂|²), which undoes
+    the blur, has a response that goes on far beyond the kernel where k̂ comes near zero, as that
+    of motion does, and ends sooner where it does not."""
+    height, width = (16 * n for n in kernel.shape)
+    transfer = torch.fft.rfft2(kernel.double(), s=(height, width))
+    response = torch.fft.irfft2(1 / (1 + (BROUGHT_BACK * transfer.abs()).square()))
+    rows = response.abs().sum(dim=1)[: height // 2]
+    beyond = rows.flip(0).cumsum(0).flip(0)
+    return int((beyond > FELT * beyond[0]).sum())
 
 
 def mirrored(image: torch.Tensor, reach: int, side: int) -> torch.Tensor:

@@ -82,7 +82,8 @@ def with_margins(
     strips: Iterable[tuple[int, torch.Tensor]], height: int, reach: int | None
 ) -> Iterator[tuple[Rows, Rows, torch.Tensor]]:
     """(top, rows) strips of a photo, regrouped so that each brings the rows around it along:
-    (inner, outer, the outer rows).  ``reach`` rows on either side, None for all there are.
+    (inner, outer, the outer rows).  ``reach`` rows on either side, None for all there are, and no
+    fewer inner ones, but for the last: most of the work would be on margins.
     """
     held = Rows(0, 0)
     pieces: list[torch.Tensor] = []
@@ -94,7 +95,7 @@ def with_margins(
         if reach is None and not is_last:
             continue
         end = height if is_last else (held.bottom - (reach or 0)) // ALIGNMENT * ALIGNMENT
-        if end <= done:
+        if not is_last and end - done < max(reach or 0, 1):
             continue
         rows = torch.cat(pieces, dim=-2) if len(pieces) > 1 else pieces[0]
         yield Rows(done, end), held, rows

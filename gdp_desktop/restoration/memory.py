@@ -102,7 +102,10 @@ def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
     reach = degradation.reach
     if reach is None or degradation.learns_at_every_level:
         return None
-    return seen + 2 * reach if reach else thin
+    if reach == 0:
+        return thin
+    # As ``with_margins`` regroups them.
+    return 2 * reach + (seen if reach <= seen else reach + seen)
 
 
 def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:

@@ -116,6 +116,33 @@ def test_many_windows_give_what_one_gives(task: Task) -> None:
     assert float(results[0].std()) > 0.01
 
 
+@pytest.mark.parametrize("values", [
+    {"kind": "gaussian", "radius": 3.0}, {"kind": "disk", "disk": 5.0},
+    {"kind": "motion", "length": 18.0, "angle": 80.0}, {"kind": "motion", "length": 14.0},
+    {"kind": "motion", "length": 12.0, "angle": 45.0},
+], ids=lambda values: " ".join(map(str, values.values())))
+def test_no_cut_shows_where_a_blur_is_undone(values: dict[str, str | float]) -> None:
+    """Undoing a blur without end, as that of motion, is felt far beyond its kernel."""
+    task = TASKS["deblurring"]
+    values = {**task.values(values)}
+    generator = torch.Generator().manual_seed(1)
+    sharp = torch.rand(1, 3, *SIZE.shape, generator=generator) * 1.6 - 0.8
+    results = []
+    for window in (48, 4096):
+        with torch.no_grad():
+            degradation = task.pose(Given(sharp), values).degradation
+            y = degradation(sharp)
+            problem = task.pose(Given(y), {**values, "noise": 1.0})
+        prior = GaussianPrior(0.0, 0.45, window=window)
+        solver = CoarseToFine(Assignment(problem, prior, SIZE, 1, coarse_side=12))
+        *_, last = solver.solve(torch.Generator().manual_seed(3), lambda: None)
+        results.append(127.5 * last.x0)
+    difference = results[0] - results[1]
+    assert float(difference.square().mean().sqrt()) < COUPLED
+    assert float(difference.abs().max()) < 10 * COUPLED
+    assert float((results[1] - 127.5 * y).square().mean().sqrt()) > 1
+
+
 @pytest.mark.parametrize("zeta", [0.0, 1.0])
 def test_estimates_cover_every_level_from_top_to_bottom(zeta: float) -> None:
     problem = replace(posed(TASKS["denoise"]), start_sigma=0.3, coarse_sigma=0.3, zeta=zeta)

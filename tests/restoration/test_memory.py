@@ -11,7 +11,7 @@ from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.diffusion.kernels import gaussian_kernel, motion_kernel
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
@@ -62,7 +62,10 @@ def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> i
 def test_rows_at_once_follow_the_reach() -> None:
     assert rows_at_once(Noise(0.1), SEEN, 64) == 64
     blur = Blur(gaussian_kernel(2.0))
+    assert 0 < blur.reach < SEEN
     assert rows_at_once(blur, SEEN, 64) == SEEN + 2 * blur.reach
+    motion = Blur(motion_kernel(60, 90))
+    assert rows_at_once(motion, 64, 64) == 64 + 3 * motion.reach > 1000
     assert rows_at_once(BlindBlur(21), SEEN, 64) is None
 
 
