@@ -194,9 +194,9 @@ class TestTrain:
     def test_a_prior_with_more_blocks(
         self, run: Run, train: Run, photos: Path, tmp_path: Path
     ) -> None:
-        assert train("--out", tmp_path / "own.safetensors", "--blocks", "1,1,2").code == 0
+        assert train("--out", tmp_path / "own.safetensors", "--blocks", "1,2,3").code == 0
         assert load_unet(tmp_path / "own.safetensors").config == UNetConfig(
-            (8, 8, 8), (1, 1, 2), 16
+            (8, 8, 8), (1, 2, 3), 16
         )
 
     @pytest.mark.parametrize(("words", "said"), [
