@@ -24,8 +24,9 @@ MOVED = 0.06
 # Exposures by the photos and by the camera may be apart by so many stops, and by such a share of
 # what the camera tells: a camera's tone curve is steeper than sRGB's in the middle.
 STOPS_APART, SHARE_APART = 0.5, 0.35
-CONTRADICTED = """The camera data say other exposures than the photos show; those of the photos were
-taken.""".replace("\n", " ")
+CONTRADICTED = (
+    "The camera data say other exposures than the photos show; those of the photos were taken."
+)
 
 
 class Bracket(Exposures):
