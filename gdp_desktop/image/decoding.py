@@ -301,7 +301,7 @@ def _eight_bit(image: Image.Image, notes: list[str]) -> _Channels:
         image = image.convert("LA") if image.mode == "La" else image
         image = image.convert("RGBA")
         alpha = np.asarray(image.getchannel("A"))
-    if grey and icc and is_for_grey(icc):
+    if grey and is_for_grey(icc):
         return _Channels(np.asarray(to_srgb(image.convert("L"), icc)), alpha, None)
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return _Channels(np.asarray(rgb), alpha, icc)

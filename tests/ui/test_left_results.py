@@ -154,20 +154,6 @@ def test_the_photo_at_work_can_still_be_cancelled_after_a_result_was_offered(
     assert message(window) == ""
 
 
-def test_who_comes_back_to_the_photo_at_work_is_not_told_of_it(
-    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
-) -> None:
-    engine.steps, engine.pause = 1000, 0.01
-    first = open_photo("a.png")
-    with qtbot.waitSignal(window.document.preview_changed, timeout=5000):
-        window.actions_by_id["run"].trigger()
-    open_photo("b.png")
-    assert "a.png is still being restored" in message(window)
-    with qtbot.waitSignal(window.document.opened, timeout=5000):
-        window.files.take([first])
-    assert message(window) == "" and window.workbench.is_running
-
-
 def test_failures_in_the_queue_are_not_forgotten(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, make_photo: MakePhoto,
     open_photo: OpenPhoto,

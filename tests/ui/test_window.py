@@ -295,9 +295,10 @@ def test_who_comes_back_finds_the_photo_at_work(
     with qtbot.waitSignal(window.document.preview_changed, timeout=5000):
         window.actions_by_id["run"].trigger()
     open_photo("second.png")
+    assert "first.png is still being restored" in message(window)
     with qtbot.waitSignal(window.document.opened, timeout=5000):
         window.files.take([first])
-    assert window.workbench.is_running
+    assert message(window) == "" and window.workbench.is_running
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
         pass
     assert window.document.result.photo.path == first

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -152,8 +152,13 @@ def test_the_open_photo_comes_right_after_the_running_one(
     assert [job.source.name for job in engine.jobs] == ["a.png", "open.png", "b.png"]
 
 
-def test_a_waiting_job_of_the_open_photo_can_be_cancelled(
-    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+@pytest.mark.parametrize("leave", [
+    lambda queue, job: queue.cancel_job(job),
+    lambda queue, job: queue.remove([row.job for row in queue.rows].index(job)),
+], ids=["cancelled", "removed"])
+def test_a_waiting_job_of_the_open_photo_can_be_cancelled_or_removed(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto,
+    leave: Callable[[JobQueue, Job], None],
 ) -> None:
     engine.pause = 0.02
     mine = Job(make_photo("open.png"), RECIPE)
@@ -161,23 +166,7 @@ def test_a_waiting_job_of_the_open_photo_can_be_cancelled(
     queue.start()
     queue.run_now(mine)
     with qtbot.waitSignal(queue.job_ended, timeout=5000) as blocker:
-        queue.cancel_job(mine)
-    assert (blocker.args[0].job, blocker.args[0].status) == (mine, "cancelled")
-    with qtbot.waitSignal(queue.batch_ended, timeout=5000):
-        pass
-    assert len(engine.jobs) == 1
-
-
-def test_a_waiting_job_of_the_open_photo_that_is_removed_is_cancelled(
-    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
-) -> None:
-    engine.pause = 0.02
-    mine = Job(make_photo("open.png"), RECIPE)
-    queue.add(folder_job(make_photo("a.png")))
-    queue.start()
-    queue.run_now(mine)
-    with qtbot.waitSignal(queue.job_ended, timeout=5000) as blocker:
-        queue.remove([row.job for row in queue.rows].index(mine))
+        leave(queue, mine)
     assert (blocker.args[0].job, blocker.args[0].status) == (mine, "cancelled")
     with qtbot.waitSignal(queue.batch_ended, timeout=5000):
         pass
