@@ -17,14 +17,13 @@ from gdp_desktop.diffusion.unet import UNetConfig
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.training.growth import grown
 from gdp_desktop.training.lineage import curve_path
-from gdp_desktop.training.train import (
+from gdp_desktop.training.plan import (
     FINE_TUNING_RATE,
     LEARNING_RATE,
     TrainingPlan,
-    TrainingReport,
     resume_path,
-    train,
 )
+from gdp_desktop.training.train import TrainingReport, train
 
 INTERRUPTED = 130
 
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     except (PhotoError, CheckpointError) as error:
         raise Refused(one_line(error)) from error
     except KeyboardInterrupt:
-        print(_stopped(plan), file=sys.stderr)
+        print(_stopped(plan, learned=report is not None), file=sys.stderr)
         return INTERRUPTED
     print(f"{printable(plan.out)} is trained; use it with --prior {printable(plan.out)}.")
     drawn = curve_path(plan.out).with_suffix(".svg")
@@ -53,8 +52,6 @@ def run(options: argparse.Namespace) -> int:
 def plan_from(options: argparse.Namespace) -> TrainingPlan:
     """Raises BadUsage for what is better said before hours of work."""
     _check_target(options.out, options.overwrite)
-    if options.overwrite:
-        resume_path(options.out).unlink(missing_ok=True)
     if not options.photos.is_dir():
         raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
     return TrainingPlan(
@@ -62,6 +59,7 @@ def plan_from(options: argparse.Namespace) -> TrainingPlan:
         network=_network(options), start_from=options.start_from,
         learning_rate=FINE_TUNING_RATE if options.start_from else LEARNING_RATE,
         device=_device(options.device), compiled=options.compile, seed=options.seed,
+        anew=options.overwrite,
     )
 
 
@@ -126,7 +124,9 @@ def _show(report: TrainingReport, line: ProgressLine) -> None:
     line.show(share, report.seconds_left, f"  step {report.step}  loss {report.loss:.4f}")
 
 
-def _stopped(plan: TrainingPlan) -> str:
-    if not resume_path(plan.out).is_file():
+def _stopped(plan: TrainingPlan, *, learned: bool) -> str:
+    kept = resume_path(plan.out).is_file()
+    if not kept or (plan.anew and not learned):
         return "Stopped before anything was saved; the same command starts anew."
-    return f"Stopped; {shown(plan.out)} is what was saved last, and the same command resumes there."
+    command = "the same command without --overwrite" if plan.anew else "the same command"
+    return f"Stopped; {shown(plan.out)} is what was saved last, and {command} resumes there."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 import torch
 
-from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.files import find_photos
 from gdp_desktop.image.photo import load_photo
 
@@ -19,6 +20,9 @@ MIN_PHOTOS = 10
 # The coarse pass sees whole photos at 256 pixels, the fine pass sees them at full size: the prior
 # must know both.  Shares of the scales 1, 1/2, 1/4, 1/8, 1/16.
 SCALE_SHARES = (0.43, 0.26, 0.17, 0.09, 0.05)
+# Of main memory for all photos together, at 3 bytes a pixel; a thousand camera photos would fill
+# ten times the memory of a laptop.
+MOST_PIXELS = 2**31 // 3
 
 
 @dataclass(frozen=True)
@@ -31,27 +35,51 @@ class Split:
 
 def split_photos(folder: Path, val_share: float = 0.04) -> Split:
     """The split of SOURCES.csv (columns ``file``, ``split``) if the folder has one, else every
-    n-th photo measures.  Raises PhotoError for a folder with too few photos."""
+    n-th photo measures.  Raises PhotoError for a folder with too few photos and for a SOURCES.csv
+    that cannot be followed."""
     photos = find_photos([folder])
     listing = folder / "SOURCES.csv"
     if listing.is_file():
-        with listing.open(newline="", encoding="utf-8") as lines:
-            rows = list(csv.DictReader(lines))
-        if not rows or not {"file", "split"} <= rows[0].keys():
-            raise PhotoError(
-                f"{listing} lacks the columns file and split; add them or move the file away."
-            )
-        held_out = {row["file"] for row in rows if row["split"] == "val"}
-        val = tuple(p for p in photos if p.name in held_out)
+        val = _held_out(listing, photos)
     else:
         val = tuple(photos[:: max(2, round(1 / val_share))])
     train = tuple(p for p in photos if p not in set(val))
-    if len(train) < MIN_PHOTOS:
+    if len(photos) < MIN_PHOTOS or len(train) < MIN_PHOTOS / 2:
         raise PhotoError(
-            f"{folder} has {len(train)} photos to train on; give a folder with at least "
-            f"{MIN_PHOTOS} (better: hundreds)."
+            f"{shown(folder)} has {len(photos)} photos, {len(train)} of them to train on; give a "
+            f"folder with at least {MIN_PHOTOS} (better: hundreds)."
         )
     return Split(train, val)
+
+
+def _held_out(listing: Path, photos: Iterable[Path]) -> tuple[Path, ...]:
+    """The photos that a SOURCES.csv, by their names or their paths from there, calls ``val``."""
+    try:
+        # With the mark that Excel puts before what it writes, and without.
+        with listing.open(newline="", encoding="utf-8-sig") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PhotoError(
+            f"{printable(listing)} cannot be read as a table (CSV in UTF-8); save it as one or "
+            "move the file away."
+        ) from error
+    if not rows or not {"file", "split"} <= rows[0].keys():
+        raise PhotoError(
+            f"{printable(listing)} lacks the columns file and split; add them or move the file "
+            "away."
+        )
+    wished = {Path(row["file"] or "").as_posix() for row in rows if row["split"] == "val"}
+    named = {
+        photo: {photo.name, Path(os.path.relpath(photo, listing.parent)).as_posix()} & wished
+        for photo in photos
+    }
+    missing = wished.difference(*named.values())
+    if missing:
+        raise PhotoError(
+            f"{printable(listing)} holds out {printable(min(missing))}, which is not there; "
+            "correct its name or remove its line."
+        )
+    return tuple(photo for photo, names in named.items() if names)
 
 
 def load_pixels(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | PhotoError]]:
@@ -66,21 +94,24 @@ def load_pixels(paths: Iterable[Path]) -> Iterator[tuple[Path, np.ndarray | Phot
 
 class CropSource:
     """Draws uint8 crops (N, 3, size, size), size at most ``smallest_side``, from photos kept in
-    memory at every scale."""
+    memory at every scale: of each at most ``most_pixels``, where more are there a part of them."""
 
     def __init__(
-        self, photos: Iterable[np.ndarray], smallest_side: int, seed: int
+        self,
+        photos: Iterable[np.ndarray],
+        smallest_side: int,
+        seed: int,
+        most_pixels: int = MOST_PIXELS,
     ) -> None:
+        self._rng = np.random.default_rng(seed)
         self._scales: list[list[np.ndarray]] = [[] for _ in SCALE_SHARES]
         for pixels in photos:
-            for level in self._scales:
-                if min(pixels.shape[:2]) < smallest_side:
-                    break
-                level.append(pixels)
-                height, width = pixels.shape[:2]
-                pixels = cv2.resize(
-                    pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA
-                )
+            scales, room = _scales_of(pixels, smallest_side), most_pixels
+            # What the coarse ones, which are seen whole, leave is for the finer ones.
+            for finer, scaled in reversed(list(enumerate(scales))):
+                kept = self._part(scaled, room // (finer + 1), smallest_side)
+                self._scales[finer].append(kept)
+                room -= kept.shape[0] * kept.shape[1]
         if not self._scales[0]:
             raise PhotoError(
                 f"No photo is at least {smallest_side} pixels high and wide; "
@@ -92,7 +123,18 @@ class CropSource:
             np.array([min(p.shape[0] * p.shape[1], 1_000_000) for p in level], dtype=float)
             for level in self._scales
         ]
-        self._rng = np.random.default_rng(seed)
+
+    def _part(self, pixels: np.ndarray, most: int, smallest_side: int) -> np.ndarray:
+        """As much as is wanted of a photo, somewhere in it; all of it where that is no more."""
+        height, width = pixels.shape[:2]
+        share = (max(0, most) / (height * width)) ** 0.5
+        if share >= 1:
+            return pixels
+        rows, columns = (max(smallest_side, int(share * side)) for side in (height, width))
+        top = self._rng.integers(height - rows + 1)
+        left = self._rng.integers(width - columns + 1)
+        # The rest of the photo is not kept with it.
+        return pixels[top : top + rows, left : left + columns].copy()
 
     def sample(self, count: int, size: int) -> torch.Tensor:
         crops = np.empty((count, size, size, 3), np.uint8)
@@ -115,3 +157,13 @@ class CropSource:
             level -= 1
         weights = self._weights[level]
         return self._scales[level][self._rng.choice(len(weights), p=weights / weights.sum())]
+
+
+def _scales_of(pixels: np.ndarray, smallest_side: int) -> list[np.ndarray]:
+    """The photo at scale 1, 1/2, 1/4 …, as far as it is large enough for crops."""
+    scales: list[np.ndarray] = []
+    while min(pixels.shape[:2]) >= smallest_side and len(scales) < len(SCALE_SHARES):
+        scales.append(pixels)
+        height, width = pixels.shape[:2]
+        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return scales

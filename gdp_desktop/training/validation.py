@@ -42,7 +42,7 @@ def denoising_psnr(
     """
     totals: dict[int, list[float]] = {sigma: [] for sigma in SIGMAS}
     for number, pixels in enumerate(photos):
-        crop = _middle(pixels, VALIDATION_SIDE, network.config.stride)
+        crop = middle(pixels, VALIDATION_SIDE, network.config.stride)
         x0 = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
         generator = torch.Generator().manual_seed(number)
         for sigma in SIGMAS:
@@ -71,7 +71,7 @@ def x0_error_table(
     The guidance weighs the prior against the photo with it (``Prior.x0_std``), so it is measured
     on training photos, not on those that judge.
     """
-    crops = [_middle(pixels, CALIBRATION_SIDE, network.config.stride) for pixels in photos]
+    crops = [middle(pixels, CALIBRATION_SIDE, network.config.stride) for pixels in photos]
     if not crops:
         return []
     sigmas = np.geomspace(0.01, 150, 15)
@@ -87,7 +87,8 @@ def x0_error_table(
     return [(float(s), float(e)) for s, e in zip(sigmas, errors, strict=True)]
 
 
-def _middle(pixels: np.ndarray, side: int, multiple: int) -> np.ndarray:
+def middle(pixels: np.ndarray, side: int, multiple: int) -> np.ndarray:
+    """The middle of a picture (H, W, ...), at most ``side`` high and wide, by multiples."""
     height, width = (min(side, n) // multiple * multiple for n in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     return pixels[top : top + height, left : left + width]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,14 @@ from gdp_desktop.diffusion.unet import UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.training.lineage import curve_path
-from gdp_desktop.training.train import (
+from gdp_desktop.training.plan import (
     FINE_TUNING_RATE,
     LEARNING_RATE,
     TrainingPlan,
     resume_path,
 )
+from gdp_desktop.training.train import TrainingReport
+from gdp_desktop.training.train import train as training
 
 from .conftest import Put, Run, contents
 
@@ -178,6 +180,17 @@ class TestTrain:
         assert train("--out", out, "--overwrite").code == 0
         assert out.read_bytes() != b"old"
 
+    def test_overwriting_deletes_nothing_where_nothing_starts(
+        self, train: Run, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "models" / "own.safetensors"
+        assert train("--out", out).code == 0
+        kept = contents(out.parent)
+        for words in (["--photos", "typo"], ["--from", "typo"], ["--blocks", "1,1"]):
+            assert train("--out", out, "--overwrite", *words).code == BAD_USAGE
+        assert contents(out.parent) == kept
+        assert train("--out", out, "--minutes", 0.02).code == 0
+
     def test_trained_weights_go_on_more_carefully(
         self, run: Run, train: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -226,6 +239,28 @@ class TestTrain:
         monkeypatch.setattr("gdp_desktop.commands.train.train", _raising(KeyboardInterrupt))
         outcome = train("--out", tmp_path / "own.safetensors")
         assert outcome.code == INTERRUPTED and "anew" in outcome.sentence
+
+    def test_ctrl_c_of_a_training_begun_anew(
+        self, train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who gives the same command again would lose what was learned."""
+        out, really = tmp_path / "own.safetensors", training
+
+        def stopped(plan: TrainingPlan) -> Iterator[TrainingReport]:
+            reports = really(plan)
+            yield next(reports)
+            reports.close()
+            raise KeyboardInterrupt
+
+        assert train("--out", out).code == 0
+        with monkeypatch.context() as patched:
+            patched.setattr("gdp_desktop.commands.train.train", _raising(KeyboardInterrupt))
+            outcome = train("--out", out, "--overwrite")
+            assert "starts anew" in outcome.sentence
+            patched.setattr("gdp_desktop.commands.train.train", stopped)
+            outcome = train("--out", out, "--overwrite")
+            assert outcome.code == INTERRUPTED
+            assert "without --overwrite resumes there" in outcome.sentence
 
 
 def test_an_error_nobody_foresaw_is_a_sentence(

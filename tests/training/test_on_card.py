@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.unet import UNetConfig
-from gdp_desktop.training import train as training
-from gdp_desktop.training.train import TrainingPlan
+from gdp_desktop.training import state as training
+from gdp_desktop.training.plan import TrainingPlan
 from gdp_desktop.training.validation import denoising_psnr, x0_error_table
 from tests.pretended_card import CARD, OnCard, pretended_card
 
@@ -25,10 +25,10 @@ def no_other_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "autocast", lambda *_, enabled: nullcontext())
 
 
-def learned(device: str) -> training._TrainingState:
+def learned(device: str) -> training.TrainingState:
     torch.manual_seed(0)
     plan = TrainingPlan(Path("photos"), Path("out.safetensors"), 1.0, TINY, device=device)
-    state = training._TrainingState.resume_or_start(plan)
+    state = training.TrainingState.resume_or_start(plan)
     crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(1))
     for _ in range(3):
         torch.manual_seed(2)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,13 +26,9 @@ from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.training import train as training_module
 from gdp_desktop.training.crops import MIN_PHOTOS, CropSource, load_pixels, split_photos
 from gdp_desktop.training.lineage import TOTALS, curve_path, read_curve
-from gdp_desktop.training.train import (
-    TrainingPlan,
-    TrainingReport,
-    resume_path,
-    sample_log_sigma,
-    train,
-)
+from gdp_desktop.training.plan import TrainingPlan, resume_path
+from gdp_desktop.training.state import sample_log_sigma
+from gdp_desktop.training.train import TrainingReport, train
 from gdp_desktop.training.validation import (
     BAND_EDGES,
     SIGMAS,
@@ -131,6 +127,38 @@ def test_crops_larger_than_every_photo_do_not_hang() -> None:
         CropSource([picture(100, 110)], 128, seed=0)
 
 
+def test_of_more_than_fits_every_photo_keeps_a_part_at_every_scale() -> None:
+    y, x = np.mgrid[:640, :960].astype(np.uint8)
+    large = np.stack([y, x, 0 * x], axis=-1)
+    source = CropSource([large, large], 32, seed=0, most_pixels=42_000)
+    assert all(len(scale) == 2 for scale in source._scales)  # down to 40 × 60
+    kept = [scale[0] for scale in source._scales]
+    assert 40_000 < sum(p.shape[0] * p.shape[1] for p in kept) <= 42_000
+    # The coarse ones whole; of the finer ones some part, which holds nothing else in memory.
+    assert [p.shape[:2] for p in kept[3:]] == [(80, 120), (40, 60)]
+    assert kept[0].base is None and kept[0].shape[1] == pytest.approx(1.5 * kept[0].shape[0], abs=2)
+    assert not np.array_equal(kept[0], source._scales[0][1])
+    assert source.sample(20, 32).shape == (20, 3, 32, 32)
+    # However little there is room for, crops can be drawn.
+    assert CropSource([large], 128, seed=0, most_pixels=1).sample(3, 128).shape[-1] == 128
+
+
+def test_a_training_shares_the_room_between_its_photos(
+    plan: TrainingPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    class Watched(CropSource):
+        def __init__(self, photos, smallest_side, seed, most_pixels) -> None:
+            given.append(most_pixels)
+            super().__init__(photos, smallest_side, seed, most_pixels)
+
+    monkeypatch.setattr(training_module, "CropSource", Watched)
+    monkeypatch.setattr(training_module, "MOST_PIXELS", 13_000_000)
+    assert run(plan)[-1].step > 0
+    assert given == [1_000_000]  # 14 photos, of which one measures
+
+
 def test_bad_files_are_told_apart(folder: Path) -> None:
     (folder / "bad.jpg").write_bytes(b"not a photo")
     paths = [folder / "00.png", folder / "bad.jpg", folder / "missing.png"]
@@ -148,9 +176,34 @@ def test_split_keeps_photos_apart(folder: Path) -> None:
     assert [path.name for path in split_photos(folder).val] == ["03.png", "04.png"]
 
 
+def test_a_listing_names_photos_in_folders_and_comes_from_excel(folder: Path) -> None:
+    (folder / "more").mkdir()
+    (folder / "04.png").rename(folder / "more" / "04.png")
+    rows = "\n".join(["file,split", "more/04.png,val", "03.png,val", "00.png,train"])
+    (folder / "SOURCES.csv").write_text(rows, encoding="utf-8-sig")
+    assert sorted(path.name for path in split_photos(folder).val) == ["03.png", "04.png"]
+
+
+@pytest.mark.parametrize(("listing", "said"), [
+    (b"file,split\nfoto-\xfc.png,val\n", "UTF-8"),
+    (b"name,part\n00.png,val\n", "columns file and split"),
+    (b"", "columns file and split"),
+    (b"file,split\ngone.png,val\n", "gone.png"),
+    (b"file,split\n" + b"".join(b"%02d.png,val\n" % n for n in range(11)), "3 of them"),
+], ids=["latin", "columns", "empty", "missing", "most"])
+def test_a_listing_that_cannot_be_followed(folder: Path, listing: bytes, said: str) -> None:
+    (folder / "SOURCES.csv").write_bytes(listing)
+    with pytest.raises(PhotoError, match=said) as raised:
+        split_photos(folder)
+    assert "\n" not in str(raised.value) and str(raised.value).endswith(".")
+
+
 def test_too_few_photos_are_refused(folder: Path, tmp_path: Path) -> None:
-    for n in range(6):
+    for n in range(4):
         (folder / f"{n:02}.png").unlink()
+    split = split_photos(folder)
+    assert len(split.train) + len(split.val) == MIN_PHOTOS and len(split.val) == 1
+    (folder / "04.png").unlink()
     with pytest.raises(PhotoError) as raised:
         split_photos(folder)
     assert str(MIN_PHOTOS) in str(raised.value) and "\n" not in str(raised.value)
@@ -298,6 +351,39 @@ def test_a_prior_grows_before_it_is_trained_further(plan: TrainingPlan, tmp_path
         run(smaller)
 
 
+def test_a_training_goes_on_as_it_began(plan: TrainingPlan, tmp_path: Path) -> None:
+    """A rate, and what the network began with, cannot change under way."""
+    run(plan)
+    own = replace(plan, out=tmp_path / "own.safetensors", start_from=plan.out, network=None,
+                  learning_rate=2e-4)
+    run(own)
+    longer = replace(own, start_from=None, minutes=2 * own.minutes, learning_rate=1e-3)
+    assert max(report.learning_rate for report in run(longer)) < 2e-4
+    told = json.loads(read_metadata(own.out)["training"])
+    assert told["learning_rate"] == 2e-4
+    kept = resume_path(own.out).read_bytes()
+    with pytest.raises(CheckpointError, match="go on without --blocks"):
+        run(replace(longer, network=replace(TINY, blocks=(1, 2))))
+    with pytest.raises(CheckpointError, match="go on without --from"):
+        run(replace(longer, start_from=own.out))
+    assert resume_path(own.out).read_bytes() == kept
+
+
+def test_beginning_anew_replaces_a_stopped_training_once_there_is_something_new(
+    plan: TrainingPlan, tmp_path: Path
+) -> None:
+    before = run(plan)[-1]
+    kept = {path: path.read_bytes() for path in plan.out.parent.iterdir()}
+    with pytest.raises(PhotoError):
+        run(replace(plan, anew=True, photos=tmp_path / "typo"))
+    with pytest.raises(CheckpointError):
+        run(replace(plan, anew=True, start_from=tmp_path / "typo"))
+    assert {path: path.read_bytes() for path in plan.out.parent.iterdir()} == kept
+    anew = run(replace(plan, anew=True, seed=3))
+    assert anew[0].step == 1 and before.step > 0
+    assert json.loads(read_metadata(resume_path(plan.out))["training"])["step"] == anew[-1].step
+
+
 def test_a_new_network_begins_by_the_seed(plan: TrainingPlan, tmp_path: Path) -> None:
     first = [
         run(replace(plan, out=tmp_path / f"{n}.safetensors", seed=seed))[0].loss
@@ -389,7 +475,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from gdp_desktop.diffusion.unet import UNetConfig
-from gdp_desktop.training.train import TrainingPlan, train
+from gdp_desktop.training.plan import TrainingPlan
+from gdp_desktop.training.train import train
 plan = TrainingPlan(Path(sys.argv[1]), Path(sys.argv[2]), 10.0, UNetConfig((8, 8), (1, 1), 16),
                     batch=4, crop=16, checkpoint_seconds=0.2, report_seconds=0.0)
 for report in train(plan):
@@ -400,17 +487,21 @@ for report in train(plan):
 def test_a_killed_training_loses_at_most_one_interval(plan: TrainingPlan) -> None:
     command = [sys.executable, "-c", KILLED, str(plan.photos), str(plan.out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child, at_most(60):
-        steps_at_save = 0
+        steps_at_saves: list[int] = []
+        seen = None
         for line in child.stdout:
-            if not steps_at_save and resume_path(plan.out).is_file():
-                steps_at_save = int(line)
-            if steps_at_save and int(line) > steps_at_save + 3:
+            with suppress(FileNotFoundError):
+                if (now := resume_path(plan.out).stat().st_mtime_ns) != seen:
+                    steps_at_saves.append(int(line))
+                    seen = now
+            if len(steps_at_saves) == 3:
                 child.kill()
                 break
         child.wait()
     load_unet(plan.out)
     saved = json.loads(read_metadata(resume_path(plan.out))["training"])["step"]
-    assert saved >= steps_at_save - 1 > 0
+    # Of the third checkpoint, which was seen after a step more at most.
+    assert saved >= steps_at_saves[-1] - 1 > steps_at_saves[0]
     resumed = train(replace(plan, minutes=10))
     assert next(resumed).step > saved
     resumed.close()
