@@ -148,6 +148,12 @@ class Degradation(nn.Module):
         """How much ``initial`` amplifies noise in y, (N, 1, H, W) or (1, 1, 1, 1)."""
         return y.new_ones(1, 1, 1, 1)
 
+    @property
+    def unevenness(self) -> torch.Tensor | None:
+        """How strong y's own noise is, broadcastable to y, beside the σ_y that is told of it; None
+        where it is the same everywhere."""
+        return None
+
     def rows(self, rows: Rows, height: int) -> Degradation:
         """The same degradation for an x that is these rows of one of this height.
 

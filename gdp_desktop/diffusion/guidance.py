@@ -25,21 +25,24 @@ SMALLEST_SIGMA = 12**-0.5 / 127.5
 
 @dataclass(frozen=True)
 class Measurement:
-    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale).
+    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale), or where D says so
+    of ``unevenness`` times as much.
 
-    ``weight`` in [0, 1], broadcastable to y, is the share of each value's information that is news:
-    0 where x_t holds it already.
+    ``weight`` in [0, 1], one for all or broadcastable to y, is the share of each value's
+    information that is news: 0 where x_t holds it already.
     """
 
     y: torch.Tensor
     degradation: Degradation
     sigma: float
-    weight: torch.Tensor | None = None
+    weight: float | torch.Tensor = 1.0
 
     @property
     def precision(self) -> float | torch.Tensor:
-        known = 1 / max(self.sigma, SMALLEST_SIGMA) ** 2
-        return known if self.weight is None else known * self.weight
+        """Of every value; a number where it is the same of all."""
+        known = self.weight / max(self.sigma, SMALLEST_SIGMA) ** 2
+        unevenness = self.degradation.unevenness
+        return known if unevenness is None else known / unevenness.square()
 
 
 @dataclass(frozen=True)

@@ -202,17 +202,24 @@ class CoarseToFine:
             window_done,
         )
         own, sigma = self._own_noise(level), float(schedule.sigmas[-1])
+        # A graphics card is asked for it once and not at every step.
+        evenly = float(news(own, sigma)) if own is not None and own.numel() == 1 else 1.0
         is_coarsest = level is self.levels[-1]
         learn = is_coarsest or level.degradation.learns_at_every_level
         quality = self.quality_at(level) if is_coarsest else ()
         reach = level.degradation.reach
 
+        def weight(rows: Rows) -> float | torch.Tensor:
+            if own is None or own.numel() == 1:
+                return evenly
+            return news(rows.of(own, height), sigma)
+
         def guidance(rows: Rows, pull: torch.Tensor | None = None) -> Guidance:
             part = level.degradation
             if rows != Rows(0, height):
                 part = part.rows(rows, height)
-            weight = None if own is None else news(rows.of(own, height), sigma)
-            measurements = [Measurement(rows.of(level.y, height), part, level.sigma_y, weight)]
+            photo = rows.of(level.y, height)
+            measurements = [Measurement(photo, part, level.sigma_y, weight(rows))]
             if coarse is not None:
                 measurements.append(
                     Measurement(rows.of(coarse, height), BlockMean(2), COARSE_SIGMA)

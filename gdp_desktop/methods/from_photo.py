@@ -41,9 +41,10 @@ class FromPhoto(ReverseProcess):
         self.guidance = None
         if given.values["photo"] == "kept":
             # What x_t holds of the photo already is not told again.
-            weight = news(self.own_noise, float(self.schedule.sigmas[-1]))
-            if weight.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
-                weight = F.adaptive_avg_pool2d(weight, (self.y.shape[-2], self.y.shape[-1]))
+            share = news(self.own_noise, float(self.schedule.sigmas[-1]))
+            if share.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
+                share = F.adaptive_avg_pool2d(share, (self.y.shape[-2], self.y.shape[-1]))
+            weight = float(share) if share.numel() == 1 else share
             measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
             quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
             self.guidance = Guidance(

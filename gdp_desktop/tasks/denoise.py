@@ -34,6 +34,10 @@ class Noise(Degradation):
     def noise_gain(self, y: torch.Tensor) -> torch.Tensor:
         return self.gain
 
+    @property
+    def unevenness(self) -> torch.Tensor | None:
+        return None if self.gain.numel() == 1 else self.gain
+
     def rows(self, rows: Rows, height: int) -> Noise:
         return Noise(self.sigma, rows.of(self.gain, height))
 

@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
@@ -128,3 +130,11 @@ def test_stronger_and_freer_go_further_from_the_photo() -> None:
     free = [distance(strength=strength, photo="free") for strength in (0.01, 0.2, 0.8)]
     assert free == sorted(free) and free[0] < 0.06 and free[2] > 0.2
     assert distance(strength=0.8, photo="kept") < 0.01
+
+
+def test_what_is_told_alike_everywhere_is_a_number() -> None:
+    """The exact preconditioner of a blur needs one precision for all of the photo."""
+    blur = Blur(gaussian_kernel(1.5))
+    problem = flat(0.4, blur, sigma_y=(0.02,), start_sigma=0.3)
+    guidance = solver_for("from-photo", problem, 4).guidance
+    assert guidance is not None and isinstance(guidance.measurements[0].precision, float)

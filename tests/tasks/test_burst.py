@@ -6,8 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.prior import GaussianPrior
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods import method_named
+from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
-from gdp_desktop.tasks.denoise import averaged
+from gdp_desktop.tasks.denoise import Noise, averaged
 from gdp_desktop.tasks.task import Given, Problem
 
 TASK = task_named("denoise")
@@ -78,3 +82,24 @@ def test_what_moved_stays_sharp_and_is_known_to_be_noisier() -> None:
     assert float(gain[..., :50, :].mean()) == pytest.approx(1, abs=0.02)
     error = float((problem.y - scene())[inside].square().mean().sqrt())
     assert error < 0.75 * SIGMA
+
+
+def test_where_fewer_photos_agree_less_is_believed() -> None:
+    """Of a flat burst whose photos agree in one half only, both halves' exact posterior means."""
+    mean, std, y = 0.0, 0.1, 0.3
+    gain = torch.ones(1, 1, 32, 32)
+    gain[..., 16:] = 2.0
+    sigmas = gain[0, 0, 0, [0, -1]] * SIGMA
+    problem = Problem(
+        torch.full((1, 3, 32, 32), y), Noise(SIGMA, gain), (SIGMA,), start_sigma=None,
+        coarse_sigma=None, zeta=0.0, solver_steps=1,
+    )
+    method = method_named("adaptive")
+    prior = GaussianPrior(mean, std)
+    given = Assignment(problem, prior, Size(32, 32), 1, values=method.values({}))
+    total = torch.zeros(2)
+    for seed in range(20):  # noise that is added where the photo has less
+        *_, last = method.solver(given).solve(torch.Generator().manual_seed(seed), lambda: None)
+        total += last.x0[0, :, :, [0, -1]].mean(dim=(0, 1)) / 20
+    expected = std**2 / (std**2 + sigmas.square()) * y
+    assert torch.allclose(total, expected, atol=0.01)
