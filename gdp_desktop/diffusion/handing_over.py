@@ -12,5 +12,6 @@ def handed_over(made: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     the system does not move (pinned) can it do so.
     """
     if like.device.type == "cuda":
-        made = made.pin_memory()
+        # Nor from a part of a larger picture, which would be gathered in other pages first.
+        made = made.contiguous().pin_memory()
     return made.to(like, non_blocking=True)

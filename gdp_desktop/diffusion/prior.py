@@ -283,7 +283,9 @@ def pulled_back(
         with torch.enable_grad():
             variable = part.detach().requires_grad_(True)
             x0 = clean(variable)
-        return torch.autograd.grad(x0, variable, part_slope)[0]
+        # Small slopes would be lost in half precision; what is linear may be given larger ones.
+        largest = part_slope.abs().amax().clamp(min=torch.finfo(part_slope.dtype).tiny)
+        return torch.autograd.grad(x0, variable, part_slope / largest)[0] * largest
 
     pairs = zip(x_t.split(1), slope.split(1), strict=True)
     # One by one, each on all of the cores that the job has: its own thread computes on one.

@@ -77,11 +77,6 @@ class QuadDifference(Degradation):
         return self.trust * torch.cat((hue, difference[:, 1:]), dim=1)
 
 
-def quad_prior_loss(x0: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """‖prior(x0) - prior(reference)‖², summed over all values: a quality term."""
-    return QuadDifference(reference)(x0).square().sum()
-
-
 def _gaussian() -> torch.Tensor:
     profile = torch.exp(-0.5 * (_offsets() / SCALE) ** 2)
     return profile / profile.sum()

@@ -8,6 +8,8 @@ where a part has several cores is any of it lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -23,13 +25,13 @@ def silu(h: torch.Tensor, *, learning: bool = False) -> torch.Tensor:
     is fastest anyway.
     """
     if not torch.is_grad_enabled():
-        return on_one_core(lambda: torch.ops.aten.silu_(h))
+        return _by_one_thread(lambda: torch.ops.aten.silu_(h), h)
     return F.silu(h) if learning else _Silu.apply(h)
 
 
 def silu_into(target: torch.Tensor, h: torch.Tensor) -> None:
     """The same into a tensor that is there, in one pass; without gradients."""
-    on_one_core(lambda: torch.ops.aten.silu.out(h, out=target))
+    _by_one_thread(lambda: torch.ops.aten.silu.out(h, out=target), h)
 
 
 class SiLU(nn.Module):
@@ -43,9 +45,14 @@ class _Silu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, h: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(h)
-        return on_one_core(torch.no_grad()(lambda: F.silu(h)))
+        return _by_one_thread(torch.no_grad()(lambda: F.silu(h)), h)
 
     @staticmethod
     def backward(ctx: FunctionCtx, slope: torch.Tensor) -> torch.Tensor:
         (h,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return on_one_core(lambda: torch.ops.aten.silu_backward(slope, h))
+        return _by_one_thread(lambda: torch.ops.aten.silu_backward(slope, h), h)
+
+
+def _by_one_thread(work: Callable[[], torch.Tensor], h: torch.Tensor) -> torch.Tensor:
+    """``work`` on h; a graphics card has no threads to choose from, and is not kept waiting."""
+    return on_one_core(work) if h.is_cpu else work()

@@ -32,7 +32,7 @@ class Quadruple(Guided):
         nothing = torch.zeros_like(invariants.reference)
         found = [Measurement(nothing, invariants, self.given.values["tolerance"])]
         if self.given.values["data"] > 0:
-            share = torch.full((1, 1, 1, 1), float(self.given.values["data"]))
+            share = float(self.given.values["data"])
             found.insert(0, Measurement(self.y, self.degradation, self.sigma_y, share))
         return found
 

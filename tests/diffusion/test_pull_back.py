@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
-from gdp_desktop.diffusion.prior import EpsPrior, GaussianPrior, Prior, UNetPrior
+from gdp_desktop.diffusion.prior import EpsPrior, GaussianPrior, Prior, UNetPrior, pulled_back
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 
@@ -83,3 +83,15 @@ def test_windows_are_counted_and_the_batch_does_not_matter() -> None:
     assert len(heard) == 2
     one = prior.pull_back(x_t[1:], STEP, slope[1:])
     assert torch.allclose(both[1:], one, atol=1e-6)
+
+
+def test_small_slopes_survive_half_precision() -> None:
+    """J is linear: a millionth of a slope gives a millionth of the answer."""
+    def clean(x: torch.Tensor) -> torch.Tensor:
+        return torch.sin(x.half() * 2).float()
+
+    x_t = torch.randn(1, 3, 8, 8)
+    slope = torch.randn(1, 3, 8, 8)
+    exact = pulled_back(clean, x_t, slope)
+    assert torch.allclose(1e7 * pulled_back(clean, x_t, 1e-7 * slope), exact, rtol=1e-3, atol=1e-4)
+    assert float(pulled_back(clean, x_t, 0 * slope).abs().max()) == 0

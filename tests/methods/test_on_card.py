@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion import lanes
+from gdp_desktop.diffusion import silu as silu_module
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Method
@@ -53,6 +54,30 @@ def one_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.log(torch.from_numpy(values), out=torch.from_numpy(logarithm))
 
     monkeypatch.setattr(cv2, "log", taken)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_light_model_beside_the_quadruple_prior_is_solved_there(share: float) -> None:
+    method, task = method_named("quad-prior"), TASKS["low-light"]
+    values = method.values({"data": share})
+    here = result(method, assignment(method, posed(task), network_prior(), values=values))
+    with pretended_card():
+        there = posed(task).on(CARD)
+        x0 = result(method, assignment(method, there, prior_there(), values=values)).cpu()
+    assert torch.allclose(x0, here, atol=1e-5)
+
+
+def test_a_card_is_not_kept_waiting_for_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(work: object) -> None:
+        raise AssertionError("a thread of the processor was asked")
+
+    monkeypatch.setattr(silu_module, "on_one_core", refuse)
+    h = torch.zeros(1, 3, 4, 4, device="meta")
+    with torch.no_grad():
+        assert silu_module.silu(h).device.type == "meta"
+        silu_module.silu_into(torch.empty_like(h), h)
+    with torch.no_grad(), pytest.raises(AssertionError):
+        silu_module.silu(torch.zeros(1))
 
 
 def prior_there() -> UNetPrior:
