@@ -204,7 +204,7 @@ def request_from(options: argparse.Namespace) -> Request:
     mask = usable_mask(options.mask) if options.mask else None
     if task.must_be_painted(values) and mask is None:
         raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
-    if mask is not None and task.scale(values) != 1:
+    if mask is not None and task.scale(values) != 1 and not task.mask_is_unknown(values):
         raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
     devices = devices_like(options.device or "auto")
     recipe = Recipe(

@@ -125,7 +125,10 @@ class Schedule:
         return self.keep(indices if num_steps > 1 else [start])
 
     def strided(self, num_steps: int) -> Schedule:
-        """num_steps steps at 0, T/n, 2T/n …, as DDRM and DDNM visit them; T-1 is not among them."""
+        """num_steps steps at 0, T/n, 2T/n …, as DDRM and DDNM visit them; T-1 is not among them,
+        but where it is the only one."""
+        if num_steps == 1:
+            return self.keep([len(self) - 1])
         return self.keep([k * len(self) // num_steps for k in range(num_steps)])
 
     def karras(self, num_steps: int, start: int | None = None, rho: float = 7.0) -> Schedule:

@@ -34,10 +34,12 @@ class Pyramid(Guided):
         count = 1 + min(wished, halvings(given.size, given.prior.stride))
         self.levels = levels_of(given.problem, given.size, count, given.steps)
         super().__init__(given)
+        # With few steps not every size is visited.
+        first = self.level_at(len(self.schedule) - 1)
         self.guidances = [
             replace(
                 self.guidance_of([Measurement(level.y, level.degradation, level.sigma_y)]),
-                learn=level is self.levels[-1],
+                learn=level is first,
             )
             for level in self.levels
         ]

@@ -32,7 +32,9 @@ class ReverseProcess(ABC):
 
     def choose_schedule(self) -> Schedule:
         """The timesteps to visit; evenly spaced over the whole process by default."""
-        return self.given.prior.schedule.respace(self.given.steps)
+        schedule, steps = self.given.prior.schedule, self.given.steps
+        # A single step that is told of no noise would leave all of it.
+        return schedule.respace(steps) if steps > 1 else schedule.keep([len(schedule) - 1])
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         """x_T (1, 3, H, W): standard normal noise."""

@@ -256,7 +256,7 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
             f"The mask has {mask.size.width}×{mask.size.height} pixels and the photo "
             f"{photo.size.width}×{photo.size.height}; give a mask of the photo's size."
         )
-    if task.scale(values) != 1:
+    if task.scale(values) != 1 and not task.mask_is_unknown(values):
         raise TaskError(f'"{task.id}" changes the size of the photo and takes no mask; clear it.')
     if task.find_mask and task.finds_mask(values):
         found = task.find_mask(photo.pixels, values) & (mask.pixels > 0)

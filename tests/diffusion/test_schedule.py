@@ -86,6 +86,8 @@ def test_sections_and_strides_fall_where_published() -> None:
     assert sections[[0, 9, 10, 29, 30, 59]].tolist() == [0, 333, 334, 666, 667, 999]
     assert FULL.respace("ddim50").timesteps.tolist() == list(range(0, 1000, 20))
     # Two sections of three of 1000: the odd one goes to the first.
+    assert FULL.strided(4).timesteps.tolist() == [0, 250, 500, 750]
+    assert FULL.strided(1).timesteps.tolist() == [999]  # told of no noise, it would leave all
     assert FULL.respace("1,1,1").timesteps.tolist() == [0, 334, 667]
 
 

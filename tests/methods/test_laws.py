@@ -15,6 +15,7 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Estimate, Method
+from gdp_desktop.methods.pyramid import Pyramid
 from gdp_desktop.tasks import TASKS, TaskError
 from gdp_desktop.tasks.task import Given, Problem, Task
 
@@ -173,3 +174,29 @@ def test_leaves_the_photo_alone(method: Method) -> None:
     before = problem.y.clone()
     result(method, assignment(method, problem, CLOSED_FORM))
     assert torch.equal(problem.y, before)
+
+
+@pytest.mark.parametrize("name", [
+    name for name, method in METHODS.items()
+    # Guided at x_t, GDP's last step moves by as much as x_t is off, however few came before.
+    if not method.refusal(posed(TASKS["denoise"])) and not name.startswith("gdp-xt")
+])
+def test_a_single_step_is_told_of_the_noise_it_starts_from(name: str) -> None:
+    """x_T told to be clean would be the result."""
+    method, problem = METHODS[name], posed(TASKS["denoise"])
+    noisy = replace(problem, y=torch.zeros_like(problem.y), sigma_y=(0.5,), start_sigma=None)
+    x0 = result(method, assignment(method, noisy, GaussianPrior(0.0, 0.1), steps=1))
+    assert float(x0.std()) < 0.2
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7])
+def test_a_walk_of_few_steps_learns_where_it_begins(steps: int) -> None:
+    method, problem = method_named("pyramid"), posed(TASKS["low-light"])
+    values = method.values({"levels": 2})
+    solver = method.solver(assignment(method, problem, GaussianPrior(0.0, 0.3), values=values,
+                                      steps=steps))
+    assert isinstance(solver, Pyramid)
+    visited = {solver.level_at(i).number for i in range(steps)}
+    assert [g.learn for g in solver.guidances] == [
+        level.number == max(visited) for level in solver.levels
+    ]

@@ -16,6 +16,7 @@ from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
+from gdp_desktop.tasks import TaskError
 
 SIZE = Size(400, 24)
 
@@ -80,3 +81,10 @@ def test_without_missing_parts_a_mask_is_a_limit(restored: Restored, photo: Path
     finished = restored("mixed", mask, first="grey", second="none")
     kept = mask.pixels == 0
     assert np.array_equal(finished.photo.pixels[kept], before[kept])
+
+
+def test_what_is_missing_of_a_photo_made_small_can_be_painted(restored: Restored) -> None:
+    last = restored("mixed", dab(100), first="shrink", second="missing", third="none")
+    assert last.photo.size == Size(2 * SIZE.width, 2 * SIZE.height)
+    with pytest.raises(TaskError, match="changes the size"):
+        restored("mixed", dab(100), first="shrink", second="grey", third="none")

@@ -38,6 +38,7 @@ def posed(*parts: str, unknown: torch.Tensor | None = None, **values: float) -> 
 KINDS = ("grey", "blur", "dark", "shrink")
 POSSIBLE = [
     *((kind,) for kind in KINDS), *permutations(KINDS, 2), ("grey", "blur", "missing"),
+    ("shrink", "missing"),
     ("missing",), ("grey", "missing"), ("dark", "grey", "missing"), ("none", "grey", "none"),
 ]
 
