@@ -43,6 +43,11 @@ class BlindBlur(Blur):
         self.size, self._search = size, search
         self._looked_for, self.is_blurred = False, True
 
+    @property
+    def reach(self) -> int:  # type: ignore[override]
+        # The photo is guided as a whole; this is what D itself looks at.
+        return self.kernel.shape[0] // 2
+
     def shrunk(self) -> BlindBlur:
         half = self.size // 2 | 1
         return BlindBlur(half, halved_kernel(self.kernel.double()), self._search)

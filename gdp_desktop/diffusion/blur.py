@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,6 +21,9 @@ SEPARABLE = 1e-5
 BROUGHT_BACK = 12.0
 # What is felt of a row further off is less than such a share of all that is felt.
 FELT = 0.01
+# The response is looked for this many times as far as the kernel is long, but no further than a
+# photo's part at work is high.
+TIMES_AS_FAR, FARTHEST = 16, 1024
 
 
 class Blur(Degradation):
@@ -59,7 +63,7 @@ class Blur(Degradation):
     def spectrum(self, size: Size) -> Spectrum | None:
         return Mirrored(self.kernel, size) if symmetric_in_each_direction(self.kernel) else None
 
-    @property
+    @cached_property
     def reach(self) -> int:  # type: ignore[override]
         return max(self.kernel.shape[0] // 2, rows_felt(self.kernel))
 
@@ -80,7 +84,7 @@ def rows_felt(kernel: torch.Tensor) -> int:
     """How many rows off a value of y still matters to guidance: 1/(1 + (r/σ_y)²·|k̂|²), which undoes
     the blur, has a response that goes on far beyond the kernel where k̂ comes near zero, as that
     of motion does, and ends sooner where it does not."""
-    height, width = (16 * n for n in kernel.shape)
+    height, width = (max(2 * n, min(TIMES_AS_FAR * n, FARTHEST)) for n in kernel.shape)
     transfer = torch.fft.rfft2(kernel.double(), s=(height, width))
     response = torch.fft.irfft2(1 / (1 + (BROUGHT_BACK * transfer.abs()).square()))
     rows = response.abs().sum(dim=1)[: height // 2]

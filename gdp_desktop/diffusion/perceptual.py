@@ -31,13 +31,6 @@ def perceptual_distance(
     ).sum()
 
 
-def perceptual_loss(
-    features: Features, x0: torch.Tensor, reference: torch.Tensor
-) -> torch.Tensor:
-    """The perceptual distance times the number of values: a quality term."""
-    return perceptual_distance(features, x0, reference) * x0.numel()
-
-
 def features_of_prior(prior: Prior) -> Features:
     """What the embedded prior's encoder sees: stands in for a classifier, without a download.
 
@@ -49,6 +42,9 @@ def features_of_prior(prior: Prior) -> Features:
     alpha = (1 + FEATURE_SIGMA**2) ** -0.5
 
     def seen(x: torch.Tensor) -> Sequence[torch.Tensor]:
+        # What is left over at the right and below, less than a stride, is not looked at.
+        height, width = (n // network.config.stride * network.config.stride for n in x.shape[-2:])
+        x = x[..., :height, :width]
         parameter = next(network.parameters())
         log_sigma = torch.full((len(x),), math.log(FEATURE_SIGMA), device=parameter.device)
         return network.features(alpha * x.to(parameter), log_sigma.to(parameter))

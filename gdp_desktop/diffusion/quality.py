@@ -54,11 +54,6 @@ def ssim(x: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     return (light * structure).mean()
 
 
-def ssim_loss(x0: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """1 - SSIM of x0 and a reference of its size, times the number of values; a scalar."""
-    return (1 - ssim(x0, reference)) * x0.numel()
-
-
 def _windowed(image: torch.Tensor) -> torch.Tensor:
     offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
     profile = torch.exp(-0.5 * (offsets / SSIM_SIGMA) ** 2)

@@ -274,3 +274,18 @@ def test_an_unknown_kernel_moves_through_the_pyramid() -> None:
 def test_even_kernels_are_not_kernels() -> None:
     with pytest.raises(ValueError):
         Blur(torch.full((2, 3), 1 / 6))
+
+
+def test_how_far_a_large_kernel_is_felt_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, ...]] = []
+    really = torch.fft.rfft2
+
+    def watched(image: torch.Tensor, s: tuple[int, int]) -> torch.Tensor:
+        sizes.append(tuple(s))
+        return really(image, s=s)
+
+    monkeypatch.setattr(torch.fft, "rfft2", watched)
+    blur = Blur(gaussian_kernel(40.0))
+    assert blur.kernel.shape[0] > 200
+    assert blur.reach == blur.reach >= blur.kernel.shape[0] // 2
+    assert len(sizes) == 1 and max(sizes[0]) <= 1024
