@@ -95,7 +95,7 @@ def blur(
 
 def blind(clean: np.ndarray, generator: np.random.Generator) -> Damaged:
     y = damage.blurred(clean, "motion-blur", generator)
-    problem = posed("deblurring", y, {"kind": "blind", "noise": ROUNDING})
+    problem = posed("deblurring", y, {"kind": "blind"})
     return Damaged(y, problem, {"input": lambda: y}, told=False)
 
 

@@ -40,6 +40,8 @@ from gdp_desktop.tasks.task import Problem
 DEFAULT = "default"
 # The row that says how sharp and how noisy the clean crops are.
 CLEAN = "clean"
+# What every case calls the photo as it is given.
+INPUT = "input"
 FIGURES = (
     "psnr", "ssim", "grey", "consistency", "loe", "sharpness", "noise", "evaluations", "seconds",
 )
@@ -144,6 +146,8 @@ def without_prior(crops: Crops, path: Path, task: str, name: str) -> Figures:
     started = time.perf_counter()
     result = damaged.trivial[name]()
     seconds = time.perf_counter() - started
+    # A photo ends at black and white, whoever made it; what is given does not.
+    result = result if name == INPUT else result.clip(0, 1)
     figures = judged(result, clean, damaged, CASES[task])
     if damaged.told:  # else the problem's degradation is a guess of the task's
         figures["consistency"] = metrics.consistency(result, damaged.problem)

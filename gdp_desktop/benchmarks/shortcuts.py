@@ -60,7 +60,8 @@ def with_more_coarse_steps(given: Assignment) -> Assignment:
 SHORTCUTS: Mapping[str, Shortcut] = {
     "windows": Shortcut(
         "the whole crop in one window, and no seams",
-        lambda given: with_prior(given, window=max(given.size.width, given.size.height)),
+        # Up to half a window there is one lane.
+        lambda given: with_prior(given, window=2 * max(given.size.width, given.size.height)),
     ),
     "narrow halos": Shortcut(
         "windows that see twice as far beyond their edges",

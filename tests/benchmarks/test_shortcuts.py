@@ -12,7 +12,9 @@ from gdp_desktop.benchmarks import shortcuts
 from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.benchmarks.shortcuts import AS_IT_IS, SHORTCUTS, gain
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.prior import GaussianPrior
+from gdp_desktop.diffusion.lanes import tiling_of
+from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.method import Assignment
@@ -39,11 +41,21 @@ def test_the_long_way_is_longer_or_has_no_seams(name: str) -> None:
     assert other != USUAL
     match name:
         case "windows":
-            assert windows < usual and other.prior.window == SIZE.width
+            assert windows < usual and other.prior.window >= SIZE.width
         case "coarse to fine":
             assert (levels, found) == (3, 1)
         case _:
             assert windows > usual and found == levels
+
+
+def test_without_windows_every_size_is_seen_at_once() -> None:
+    """The networks that come with the program have lanes instead of windows."""
+    network = UNet(UNetConfig(widths=(8, 8), blocks=(0, 0), embedding=16))
+    usual = replace(USUAL, prior=replace(UNetPrior(network), window=48, halo=4))
+    without = SHORTCUTS["windows"].without(usual)
+    for sigma in (0.1, 0.5):  # with narrow halos and with wide ones
+        assert len(tiling_of(usual.prior, sigma).windows(SIZE)) > 1
+        assert [w.size for w in tiling_of(without.prior, sigma).windows(SIZE)] == [SIZE]
 
 
 def test_without_a_pyramid_there_are_no_levels_to_leave_out() -> None:
