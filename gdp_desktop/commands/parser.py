@@ -131,7 +131,8 @@ def _priors(parser: argparse.ArgumentParser) -> None:
         "verify", help="check every byte and number of one or all priors", allow_abbrev=False
     ).add_argument
     add("name", nargs="?", metavar="NAME")
-    add("--json", action="store_true", help="as one JSON array")
+    # Left out here, what was said before ACTION counts.
+    add("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON array")
 
 
 def _train(parser: argparse.ArgumentParser) -> None:

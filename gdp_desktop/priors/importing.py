@@ -16,6 +16,7 @@ from gdp_desktop.priors.checks import assert_answers, assert_not_a_damaged_copy
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import (
     MODEL_FOLDERS,
+    listed_name,
     made_user_folder,
     name_of,
     prior_paths,
@@ -47,22 +48,24 @@ def import_prior(
     assert_answers(read_prior(source), shown(source))
     sha256 = sha256_of(weights.file)
     assert_not_a_damaged_copy(weights.file, sha256)
-    name = name_of(weights.path.resolve())
+    is_folder = weights.config is not None
+    called = name_of(weights.path.resolve()) if is_folder else listed_name(weights.file)
+    name = name_of(Path(called))
     _assert_name_is_free(name, overwrite)
 
     folder = made_user_folder()
     assert_room(folder, sum(file.stat().st_size for file in weights.files))
-    is_folder = weights.config is not None
-    target = folder / (name if is_folder else weights.file.name)
+    target = folder / called
     staging = folder / f".{secrets.token_hex(6)}.part"
     try:
         staging.mkdir()
-        digests = _copied(weights.files, staging, on_bytes)
-        if digests[weights.file.name] != sha256:
+        names = [file.name for file in weights.files] if is_folder else [called]
+        digests = _copied(weights.files, names, staging, on_bytes)
+        if sha256 not in digests.values():
             raise CheckpointError(
                 f"{shown(weights.file)} changed while it was copied; import it again."
             )
-        _replace(name, staging if is_folder else staging / weights.file.name, target)
+        _replace(name, staging if is_folder else staging / called, target)
     except OSError as error:
         raise CheckpointError(writing_failed(error, folder)) from error
     finally:
@@ -74,7 +77,8 @@ def import_prior(
 
 def _assert_name_is_free(name: str, overwrite: bool) -> None:
     for path in prior_paths():
-        if name_of(path) != name:
+        # Most desktop file systems do not tell upper case from lower case.
+        if name_of(path).casefold() != name.casefold():
             continue
         if path.parent != user_folder() or path.parent in MODEL_FOLDERS:
             raise CheckpointError(
@@ -87,13 +91,15 @@ def _assert_name_is_free(name: str, overwrite: bool) -> None:
             )
 
 
-def _copied(files: Sequence[Path], folder: Path, on_bytes: OnBytes) -> dict[str, str]:
-    """Copies the files and returns their hashes by name."""
+def _copied(
+    files: Sequence[Path], names: Sequence[str], folder: Path, on_bytes: OnBytes
+) -> dict[str, str]:
+    """Copies the files under these names and returns their hashes by name."""
     done, total = 0, sum(file.stat().st_size for file in files)
     digests = {}
-    for file in files:
+    for file, name in zip(files, names, strict=True):
         digest = hashlib.sha256()
-        with file.open("rb") as old, (folder / file.name).open("xb") as new:
+        with file.open("rb") as old, (folder / name).open("xb") as new:
             while chunk := old.read(CHUNK):
                 new.write(chunk)
                 digest.update(chunk)
@@ -101,14 +107,14 @@ def _copied(files: Sequence[Path], folder: Path, on_bytes: OnBytes) -> dict[str,
                 on_bytes(done, total)
             new.flush()
             os.fsync(new.fileno())
-        digests[file.name] = digest.hexdigest()
+        digests[name] = digest.hexdigest()
     return digests
 
 
 def _replace(name: str, new: Path, target: Path) -> None:
     """Puts the new prior in place of any old one of this name, which goes only then."""
     old = [path for path in target.parent.iterdir()
-           if name_of(path) == name and path in set(prior_paths())]
+           if name_of(path).casefold() == name.casefold() and path in set(prior_paths())]
     aside = [(path, path.with_name(f".{secrets.token_hex(6)}.part")) for path in old]
     for path, away in aside:
         os.rename(path, away)

@@ -9,7 +9,12 @@ from pathlib import Path
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import printable
-from gdp_desktop.priors.weights import FOLDER_CONFIG, FOLDER_PLACES, WEIGHTS_SUFFIXES
+from gdp_desktop.priors.weights import (
+    FOLDER_CONFIG,
+    FOLDER_PLACES,
+    WEIGHTS_SUFFIXES,
+    is_safetensors,
+)
 
 DEFAULT_PRIOR = "photo-small"
 FOLDER_VARIABLE = "GDP_MODELS"
@@ -51,7 +56,15 @@ def made_user_folder() -> Path:
 def name_of(path: Path) -> str:
     """What a prior at ``path`` is called."""
     path = path.absolute()
-    return path.stem if path.suffix in WEIGHTS_SUFFIXES else path.name
+    return path.stem if path.suffix.lower() in WEIGHTS_SUFFIXES else path.name
+
+
+def listed_name(file: Path) -> str:
+    """Under what name a weights file is listed: its own, with another ending where files of its own
+    are not looked for."""
+    if file.suffix.lower() in WEIGHTS_SUFFIXES:
+        return file.name
+    return file.stem + (".safetensors" if is_safetensors(file) else ".pt")
 
 
 def prior_paths() -> Iterator[Path]:
@@ -69,7 +82,7 @@ def _may_be_prior(path: Path) -> bool:
         return False
     if path.is_dir():
         return any((path / place / FOLDER_CONFIG).is_file() for place in FOLDER_PLACES)
-    return path.suffix in WEIGHTS_SUFFIXES
+    return path.suffix.lower() in WEIGHTS_SUFFIXES
 
 
 def find_prior(name_or_path: str = "") -> Path:

@@ -49,7 +49,7 @@ class Weights:
 
     def read(self) -> dict[str, torch.Tensor]:
         """The tensors in the file's own precision.  Raises CheckpointError if it is damaged."""
-        if _is_safetensors(self.file):
+        if is_safetensors(self.file):
             try:
                 return load_file(self.file)
             except (SafetensorError, OSError, ValueError) as error:
@@ -106,14 +106,14 @@ def scheduler_file(folder: Path) -> Path | None:
 
 
 def _contents(file: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
-    if _is_safetensors(file):
+    if is_safetensors(file):
         metadata = read_metadata(file)
         with safe_open(file, framework="pt") as opened:
             return {k: tuple(opened.get_slice(k).get_shape()) for k in opened.keys()}, metadata
     return {name: tuple(tensor.shape) for name, tensor in read_torch(file).items()}, {}
 
 
-def _is_safetensors(file: Path) -> bool:
+def is_safetensors(file: Path) -> bool:
     """False for what torch.save has written; raises CheckpointError for what is neither."""
     try:
         with file.open("rb") as opened:

@@ -54,6 +54,7 @@ def test_import_list_verify(run: Run, adm: Path, models: Path) -> None:
     assert verified.code == 0 and "as it was received" in verified.out
     [verdict] = json.loads(run("priors", "verify", "--json").out)
     assert verdict["problem"] == "" and verdict["sha256"] == sha256_of(adm)
+    assert json.loads(run("priors", "--json", "verify").out) == [verdict]
 
 
 def test_import_refuses_in_one_sentence(run: Run, adm: Path, models: Path) -> None:

@@ -255,3 +255,17 @@ def test_where_the_user_s_priors_lie(
     folder = places.user_folder()
     assert folder.is_relative_to(tmp_path) and folder.parts[-2:] == ("gdp-desktop", "models")
     assert not variable or folder.is_relative_to(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["face.ckpt", "face.PT", "face"])
+def test_a_file_of_any_ending_is_listed_under_its_name(
+    name: str, given: Path, models: Path
+) -> None:
+    source = put_adm(given).rename(given / name)
+    info = import_prior(source)
+    assert info.name == "face" and find_prior("face") == Path(info.path)
+    assert verify(find_prior("face")).compared_with == "received"
+    assert "already; rename the file" in refusal(import_prior, source)
+    other = source.rename(given / name.replace("face", "FACE"))
+    assert "already; rename the file" in refusal(import_prior, other)
+    assert len([path for path in models.iterdir() if name_of(path) == "face"]) == 1
