@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gdp_desktop.commands.restore import Request
 
 
-def tell_costs(inputs: Iterable[Input], request: Request, as_json: bool) -> int:
+def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:
     failed = False
     for given in inputs:
         try:
@@ -33,7 +33,11 @@ def tell_costs(inputs: Iterable[Input], request: Request, as_json: bool) -> int:
             ))
         except (PhotoError, TaskError, CheckpointError) as error:
             failed = True
-            print(one_line(error), file=sys.stderr)
+            sentence, name = one_line(error), printable(given.path)
+            if as_json:
+                print(json.dumps({"input": str(given.path), "error": sentence}), flush=True)
+            named = len(inputs) > 1 and str(given.path) not in sentence
+            print(f"{name}: {sentence}" if named else sentence, file=sys.stderr)
         else:
             in_words = f"{shown(given.path)}: {words(cost)}"
             facts = {"input": str(given.path), **asdict(cost)}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
@@ -58,7 +59,11 @@ def meant_scenes(given: Iterable[str]) -> list[Input]:
 
 
 def _scene(photos: list[Path]) -> Input:
-    photos = list(dict.fromkeys(photos))
+    # A link to a photo is no further exposure.
+    files: dict[str, Path] = {}
+    for photo in photos:
+        files.setdefault(os.path.realpath(photo), photo)
+    photos = list(files.values())
     try:
         first = min(photos, key=_exposure_error)
     except PhotoError as error:
@@ -97,6 +102,11 @@ def place_for(results: int, given: Path) -> Place:
     """What was given with -o: a file if it is named like a photo, else a folder, which is made if
     it is missing."""
     if given.suffix.lower() not in PHOTO_SUFFIXES or given.is_dir():
+        if _names_a_picture(given) and not given.is_dir():
+            raise BadUsage(
+                f"A result cannot be saved as {shown(given)}; choose .jpg, .png, .tif or .webp, or "
+                "give a folder with -o."
+            )
         return Place(folder=output_folder(given))
     if results > 1:
         raise BadUsage(
@@ -104,6 +114,11 @@ def place_for(results: int, given: Path) -> Place:
         )
     output_folder(given.parent)
     return Place(file=given)
+
+
+def _names_a_picture(path: Path) -> bool:
+    Image.init()
+    return path.suffix.lower() in {*Image.registered_extensions(), ".heic", ".heif", ".dng"}
 
 
 class Targets:
@@ -117,6 +132,8 @@ class Targets:
         self._place, self._overwrite = place, overwrite
         self._taken = {_identity(path) for path in inputs}
         self._inputs = frozenset(self._taken)
+        # NAME without its ending: what is found beside a result is called NAME.kernel.png.
+        self._stems: set[str] = set()
 
     def claim(self, source: Path, sample: int = 1) -> Path:
         """The file that was asked for, or NAME-restored.EXT, NAME-restored-s2.EXT for another
@@ -125,7 +142,7 @@ class Targets:
         Raises PhotoError if nothing can be written there, before the long work.
         """
         target = self._place.file or self._free_name(source, sample)
-        if _identity(target) in self._taken or self._has_an_input_beside(target):
+        if _identity(target) in self._taken or self._would_share_what_is_beside(target):
             raise PhotoError(
                 f"{shown(target)} would take the place of something that was given; choose another "
                 "name with -o."
@@ -137,6 +154,7 @@ class Targets:
                 "give another folder with -o."
             )
         self._taken.add(_identity(target))
+        self._stems.add(_identity(target.with_suffix("")))
         return target
 
     def _free_name(self, source: Path, sample: int) -> Path:
@@ -146,15 +164,18 @@ class Targets:
         return next(name for name in _numbered(wished) if self._is_free(name))
 
     def _is_free(self, name: Path) -> bool:
-        if _identity(name) in self._taken or self._has_an_input_beside(name):
+        if _identity(name) in self._taken or self._would_share_what_is_beside(name):
             return False
         return self._overwrite or not os.path.lexists(name)
 
-    def _has_an_input_beside(self, name: Path) -> bool:
-        """Whether a by-product of this result, as NAME.kernel.png, could be one of the inputs."""
-        beside = _identity(name.with_suffix("")) + "."
-        return any("." in path.removeprefix(beside) for path in self._inputs
-                   if path.startswith(beside))
+    def _would_share_what_is_beside(self, name: Path) -> bool:
+        """Whether a by-product of this result, as NAME.kernel.png, could be one of the inputs, or
+        that of another result of this run."""
+        stem = _identity(name.with_suffix(""))
+        beside = stem + "."
+        return stem in self._stems or any(
+            "." in path.removeprefix(beside) for path in self._inputs if path.startswith(beside)
+        )
 
 
 def _identity(path: Path) -> str:

@@ -7,7 +7,8 @@ import argparse
 from gdp_desktop.commands.errors import BadUsage, Refused, one_line
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, printable
+from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.files import PHOTO_SUFFIXES, refuse_target
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.sample_sheet import samples, sheet
@@ -16,7 +17,12 @@ from gdp_desktop.restoration.sample_sheet import samples, sheet
 def run(options: argparse.Namespace) -> int:
     if min(options.count, options.columns, options.steps, options.side) < 1:
         raise BadUsage("Counts cannot be below 1; see sample --help.")
+    if options.out.suffix.lower() not in PHOTO_SUFFIXES:
+        raise BadUsage(
+            f"A sheet cannot be saved as {shown(options.out)}; choose .jpg, .png, .tif or .webp."
+        )
     try:
+        refuse_target(options.out, overwrite=options.overwrite)
         loaded = load_prior(options.prior, options.device or "auto")
         prior = loaded.prior
         side = -(-options.side // prior.stride) * prior.stride

@@ -30,7 +30,7 @@ def encode(
     `pixels` (H, W, 3) and `alpha` (H, W) or None are uint8 or uint16; `format` is "JPEG", "PNG",
     "TIFF" or "WEBP"; `name` is what the sentences of a PhotoError call the file.
     """
-    _refuse_long_side(pixels, format, name)
+    refuse_long_side(Size(pixels.shape[1], pixels.shape[0]), format, name)
     notes: list[str] = []
     if format in ("JPEG", "WEBP") and pixels.dtype == np.uint16:
         pixels, alpha = to_eight_bits(pixels), None if alpha is None else to_eight_bits(alpha)
@@ -50,9 +50,10 @@ def to_eight_bits(array: np.ndarray) -> np.ndarray:
     return array if array.dtype == np.uint8 else _EIGHT_OF_SIXTEEN[array]
 
 
-def _refuse_long_side(pixels: np.ndarray, format: str, name: str) -> None:
+def refuse_long_side(size: Size, format: str, name: str) -> None:
+    """Raises PhotoError where a file of this format cannot be so wide or high."""
     limit = _LONGEST_SIDE.get(format)
-    if limit and max(pixels.shape[:2]) > limit:
+    if limit and max(size) > limit:
         raise PhotoError(
             f"{name} cannot be saved, as a {format} may be at most {limit} pixels wide and high; "
             "choose PNG or TIFF."

@@ -142,6 +142,20 @@ class TestWindow:
         assert outcome.code == FAILED and "library is missing" in outcome.sentence
 
 
+class TestSample:
+    @pytest.mark.parametrize(("name", "said"), [
+        ("old.png", "already exists"), ("sheet.txt", "choose .jpg"), ("no/sheet.png", "not exist"),
+    ])
+    def test_a_target_that_cannot_be_is_refused_before_the_work(
+        self, name: str, said: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "old.png").write_bytes(b"old")
+        failing = _raising(AssertionError("it was started"))
+        monkeypatch.setattr("gdp_desktop.commands.sample.load_prior", failing)
+        outcome = run("sample", tmp_path / name)
+        assert outcome.code in (FAILED, BAD_USAGE) and said in outcome.sentence
+
+
 class TestTrain:
     @pytest.fixture
     def photos(self, put_photo: Put, folder: Path) -> Path:

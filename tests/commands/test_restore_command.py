@@ -12,7 +12,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
@@ -142,6 +145,18 @@ class TestNames:
         assert list(results) == ["photo-restored-2.png", "photo-restored.png"]
         assert len(set(results.values())) == 2
 
+    @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+    def test_what_is_found_beside_two_results_does_not_collide(
+        self, overwrite: tuple[str], restore: Run, put_photo: Put, folder: Path
+    ) -> None:
+        for name in ("photo.png", "photo.jpg"):
+            put_photo(name)
+        kind = ("--param", "kind=blind", "--steps", 1)
+        assert restore(folder, *kind, *overwrite, task="deblurring").code == 0
+        stems = {path.name.split(".")[0] for path in folder.iterdir()}
+        assert stems == {"photo", "photo-restored", "photo-restored-2"}
+        assert len(list(folder.glob("*.kernel.png"))) == 2
+
     def test_an_existing_file_is_only_replaced_with_overwrite(
         self, restore: Run, photo: Path
     ) -> None:
@@ -240,6 +255,27 @@ class TestBadUsage:
         (tmp_path / "notes.txt").write_text("no folder")
         self.refused(restore, photo, ["-o", tmp_path / "notes.txt"], "not a folder")
 
+    def test_output_is_a_picture_of_another_format(
+        self, restore: Run, photo: Path, tmp_path: Path
+    ) -> None:
+        for name in ("result.bmp", "result.JP2", "result.heic"):
+            self.refused(restore, photo, ["-o", tmp_path / name], ".png")
+        assert restore(photo, "-o", tmp_path / "of.2026").code == 0
+        (tmp_path / "album.gif").mkdir()
+        assert restore(photo, "-o", tmp_path / "album.gif").code == 0
+
+    def test_the_costs_of_several_photos(
+        self, restore: Run, photo: Path, put_photo: Put, put_mask: Put, folder: Path
+    ) -> None:
+        put_photo("grey.png", Size(30, 20))
+        (folder / "bad.png").write_text("no picture")
+        mask = put_mask()
+        outcome = restore(photo, folder / "grey.png", folder / "bad.png", "--mask", mask,
+                          "--estimate")
+        lines = outcome.err.splitlines()
+        assert outcome.code == FAILED and len(lines) == 2
+        assert "grey.png: The mask has" in lines[0] and "bad.png" in lines[1]
+
     def test_one_file_for_several_results(
         self, restore: Run, photo: Path, tmp_path: Path
     ) -> None:
@@ -332,6 +368,13 @@ class TestFailures:
     ) -> None:
         monkeypatch.setattr(ENGINE, _raising(MemoryError()))
         self.failed(restore, photo, said="memory")
+        with pytest.raises(RuntimeError) as torch_s:
+            torch.empty(2**46)
+        with pytest.raises(cv2.error) as open_cv_s:
+            cv2.resize(np.zeros((2, 2), np.uint8), (2**22, 2**22))
+        for error in (torch_s.value, open_cv_s.value):
+            monkeypatch.setattr(ENGINE, _raising(error))
+            self.failed(restore, photo, said="There is not enough memory")
 
     def test_what_nobody_foresaw(
         self, restore: Run, put_photo: Put, folder: Path, monkeypatch: pytest.MonkeyPatch

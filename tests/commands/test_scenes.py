@@ -102,3 +102,11 @@ def test_samples_replace_nothing(restore: Run, photo: Path) -> None:
     assert names == ["photo-restored-2.png", "photo-restored-s2-2.png"]
     after = contents(photo.parent)
     assert all(after[name] == data for name, data in before.items())
+
+
+def test_a_link_to_a_photo_is_no_further_exposure(tmp_path: Path) -> None:
+    [photo, other] = put_exposures(tmp_path, 100, 20)
+    link = tmp_path / "link.png"
+    link.symlink_to(photo)
+    [scene] = meant_scenes([str(photo), str(link), str(other)])
+    assert (scene.path, scene.others) == (photo, (other,))
