@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType, MappingProxyType
 
-import torch
-
 from gdp_desktop.commands.costs import tell_costs, words
 from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
 from gdp_desktop.commands.inputs import (
@@ -28,7 +26,7 @@ from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import Line, Lines, duration
 from gdp_desktop.diffusion.at_once import cores, sharing_cores
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.errors import PhotoError, is_out_of_memory, printable, shown
 from gdp_desktop.image.mask import Mask, load_mask
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods import method_named
@@ -127,6 +125,7 @@ def turns(
         job = Job(
             found.path, request.recipe, request.mask, found.others, output=output,
             overwrite=request.overwrite, memory_limit=request.memory_limit,
+            at_once=request.jobs,
         )
         yield Turn(number, job, request)
 
@@ -164,6 +163,8 @@ class Request:
     # Which of several results of the same photo, from 1.
     sample: int = 1
     memory_limit: int | None = None
+    # How many are restored at once.
+    jobs: int = 1
 
     def sampled(self, sample: int) -> Request:
         """The same with the seed of another sample."""
@@ -184,7 +185,7 @@ class Request:
         limit = self.memory_limit
         return replace(
             self, memory_limit=None if limit is None else limit // jobs,
-            devices=self.devices[:jobs],
+            devices=self.devices[:jobs], jobs=jobs,
         )
 
     def failed(self, source: Path, sentence: str) -> Report:
@@ -242,12 +243,12 @@ def restored(
         return request.cancelled(source)
     except (PhotoError, TaskError, CheckpointError) as error:
         return request.failed(source, one_line(error))
-    except (MemoryError, torch.OutOfMemoryError):
-        return request.failed(
-            source, f"There is not enough memory to restore {shown(source)}; "
-            "close other programs or give a smaller photo."
-        )
     except Exception as error:
+        if is_out_of_memory(error):
+            return request.failed(
+                source, f"There is not enough memory to restore {shown(source)}; "
+                "close other programs or give a smaller photo."
+            )
         return request.failed(source, unexpected(shown(source), error))
 
 

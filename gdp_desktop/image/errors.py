@@ -12,6 +12,15 @@ class PhotoExistsError(PhotoError, FileExistsError):
     """The file to be written is already there and nobody agreed to replace it."""
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether there was not enough memory: Python's own error, those of torch, whose class or text
+    tells, and OpenCV's, whose text does."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    texts = ("can't allocate memory", "not enough memory", "Insufficient memory", "bad allocation")
+    library = isinstance(error, RuntimeError) or type(error).__module__ == "cv2"
+    return named or (library and any(text in str(error) for text in texts))
+
+
 def shown(path: str | os.PathLike[str]) -> str:
     """The last part of `path` as text that any log, terminal or label can hold."""
     return printable(Path(path).name or str(path))

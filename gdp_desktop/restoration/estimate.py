@@ -17,7 +17,7 @@ def estimate(job: Job, cancel: CancelToken | None = None) -> Cost:
     Takes as long as the job itself does until its first window, and raises what it raises.
     """
     ready = prepare(job, cancel)
-    speed = ready.loaded.speed or measured_speed(job.recipe.prior, job.recipe.device)
+    speed = ready.loaded.speed or measured_speed(job.recipe.prior, job.recipe.device, cancel)
     return cost(ready, speed)
 
 

@@ -44,6 +44,7 @@ class Job:
     of the same scene for the tasks that take them.  With ``output`` the result is
     saved there (a folder that exists); without, it is only in the Finished event.
     ``memory_limit`` in bytes, None for what the machine has free; it changes no byte of the result.
+    ``at_once`` is how many jobs share what is free.
     """
 
     source: Path
@@ -53,6 +54,7 @@ class Job:
     output: Path | None = None
     overwrite: bool = False
     memory_limit: int | None = None
+    at_once: int = 1
 
 
 class Cancelled(Exception):

@@ -170,10 +170,17 @@ def refuse_too_large(job: Job, needed: int) -> None:
             "photo."
         )
     free = free_bytes()
-    if free is not None and needed - held_bytes() > free:
+    if free is None:
+        return
+    # What the jobs hold together is theirs already; each has a share of it and of what is free.
+    share = PROGRAM + (free + held_bytes() - PROGRAM) // job.at_once
+    if needed > share:
+        each = f" for each of {job.at_once} photos at once" if job.at_once > 1 else ""
+        fewer = "take fewer at once" if each else "close other programs"
+        told = share if each else free
         raise PhotoError(
             f"Restoring {shown(job.source)} takes about {needed / GIB:.1f} GiB of memory and "
-            f"{free / GIB:.1f} GiB are free; close other programs or take a smaller photo."
+            f"{told / GIB:.1f} GiB are free{each}; {fewer} or take a smaller photo."
         )
 
 

@@ -14,11 +14,13 @@ import torch
 from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.diffusion.prior import NetworkPrior, Prior, UNetPrior
+from gdp_desktop.image.errors import is_out_of_memory
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import find_prior
 from gdp_desktop.priors.records import Speed, remember_speed
 from gdp_desktop.priors.shelf import PriorInfo, describe
 from gdp_desktop.priors.weights import open_weights
+from gdp_desktop.restoration.job import CancelToken
 
 # A work is timed as often as fits in so many seconds.
 MEASURING_SECONDS = 4.0
@@ -98,7 +100,9 @@ def _load(path: Path, device: str) -> LoadedPrior:
     info = describe(path)
     try:
         prior = read_prior(path).on(device)
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise CheckpointError(
             f"The prior {info.name} with {info.parameters / 1e6:.0f} million parameters does not "
             f"fit into the memory of {device}; choose a smaller one."
@@ -141,35 +145,45 @@ def usual_batch(device: str) -> int:
     return windows_at_once() if device == "cpu" else CARD_BATCH
 
 
-def evaluation_seconds(prior: Prior, device: str) -> list[float]:
+def evaluation_seconds(
+    prior: Prior, device: str, cancel: CancelToken | None = None
+) -> list[float]:
     """Seconds per window on the device the prior is on, in batches as a job runs them, of several
-    times."""
+    times.  Raises Cancelled."""
     batch, side, i = usual_batch(device), prior.window, len(prior.schedule) // 10
     x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     # A graphics card is done when a value of its answer is known.
-    return [s / batch for s in seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item())]
+    seconds = seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item(), cancel)
+    return [s / batch for s in seconds]
 
 
-def seconds_of(work: Callable[[], object]) -> list[float]:
-    """How long work takes, several times; a first run does not count."""
+def seconds_of(work: Callable[[], object], cancel: CancelToken | None = None) -> list[float]:
+    """How long work takes, several times; a first run does not count.  Raises Cancelled."""
+    cancel = cancel or CancelToken()
     work()
     times: list[float] = []
     while len(times) < 2 or (sum(times) < MEASURING_SECONDS and len(times) < 20):
+        cancel.raise_if_cancelled()
         started = time.perf_counter()
         work()
         times.append(time.perf_counter() - started)
+    cancel.raise_if_cancelled()
     return times
 
 
-def measured_speed(name_or_path: str = "", device: str = "auto") -> Speed:
-    """Times a prior and remembers it for this machine.
+def measured_speed(
+    name_or_path: str = "", device: str = "auto", cancel: CancelToken | None = None
+) -> Speed:
+    """Times a prior and remembers it for this machine; but not if it was cancelled, as then
+    something else may have run beside it.
 
-    Raises CheckpointError like load_prior.
+    Raises CheckpointError like load_prior, and Cancelled.
     """
     loaded = load_prior(name_or_path, device)
     # The middle one, not the best: cores that were idle are faster for some seconds than in a job.
-    seconds = statistics.median(evaluation_seconds(loaded.prior, loaded.device))
+    seconds = statistics.median(evaluation_seconds(loaded.prior, loaded.device, cancel))
     speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
     remember_speed(open_weights(find_prior(name_or_path)).file, speed)
-    _kept.clear()
+    with _loading:
+        _kept.clear()
     return speed

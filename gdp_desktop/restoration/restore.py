@@ -15,8 +15,9 @@ from gdp_desktop.diffusion.at_once import on_one_thread
 from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.by_products import by_product_path, save_by_product
+from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import PHOTO_SUFFIXES, free_path, refuse_target
+from gdp_desktop.image.files import SUFFIX_FORMATS, free_path, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.metadata import light_gathered
@@ -183,6 +184,7 @@ def prepare(
     refuse_too_large(job, needed_bytes(before, region.size, loaded, 1))
     if target is not None:
         saved = Size(photo.size.width * scale, photo.size.height * scale)
+        refuse_long_side(saved, SUFFIX_FORMATS[target.suffix.lower()], shown(target))
         refuse_full_disk(photo, saved, target, task.pictures_beside)
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior, cancel)
@@ -349,7 +351,7 @@ def _target(job: Job) -> Path | None:
     if job.output is None:
         return None
     path = job.output if job.overwrite else free_path(job.output)
-    if path.suffix.lower() not in PHOTO_SUFFIXES:
+    if path.suffix.lower() not in SUFFIX_FORMATS:
         raise PhotoError(
             f"A result cannot be saved as {path.name}; choose .jpg, .png, .tif or .webp."
         )

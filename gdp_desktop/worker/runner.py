@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from gdp_desktop.image.errors import shown
+from gdp_desktop.image.errors import is_out_of_memory, shown
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -113,8 +113,7 @@ class _Worker(QObject):
 
 
 def _sentence(error: Exception, job: Job) -> str:
-    # torch has an OutOfMemoryError of its own.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if is_out_of_memory(error):
         return (
             f"There is not enough memory to restore {shown(job.source)}; close other programs "
             "or take a smaller photo."

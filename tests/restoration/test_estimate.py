@@ -16,10 +16,12 @@ from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.priors.records import Speed
+from gdp_desktop.restoration import cost as costs
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.priors import measured_speed, seconds_of
 from gdp_desktop.restoration.restore import prepare, restore
 
 SPEED = Speed(2.0, 512, "cpu", "float32")
@@ -149,3 +151,55 @@ def test_nobody_waits_for_a_price_that_is_no_longer_wanted(job: Callable[..., Jo
     token.cancel()
     with pytest.raises(Cancelled):
         price(job(), token)
+
+
+def test_jobs_at_once_share_what_is_free(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others hold is not there for this one."""
+    alone = job()
+    needed = prepare(alone).memory
+    monkeypatch.setattr(memory, "free_bytes", lambda: 0)
+    monkeypatch.setattr(memory, "held_bytes", lambda: needed)
+    prepare(alone)
+    with pytest.raises(PhotoError, match="of 4 photos at once; take fewer at once"):
+        prepare(replace(alone, at_once=4))
+    each = needed - memory.PROGRAM
+    monkeypatch.setattr(memory, "held_bytes", lambda: memory.PROGRAM + 4 * each)
+    prepare(replace(alone, at_once=4))
+
+
+def test_with_fewer_cores_it_takes_longer(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = prepare(job())
+    here = cost(ready, SPEED).seconds
+    monkeypatch.setattr(costs, "cores", lambda: costs.ALL_CORES / 2)
+    assert cost(ready, SPEED).seconds == pytest.approx(2 * here)
+    assert cost(ready, replace(SPEED, device="cuda")).seconds == pytest.approx(here)
+
+
+def test_a_speed_measured_while_something_began_is_not_remembered(
+    job: Callable[..., Job], prior_file: Path
+) -> None:
+    cancel = CancelToken()
+    with pytest.raises(Cancelled):
+        seconds_of(cancel.cancel, cancel)
+    asked = job()
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        measured_speed(str(prior_file), "cpu", cancel)
+    assert prepare(asked).loaded.speed is None
+    estimate(asked)
+    assert prepare(asked).loaded.speed is not None
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".webp", 16383), (".jpg", 65500)])
+def test_a_result_too_wide_for_its_format_is_refused_before_the_work(
+    suffix: str, most: int, job: Callable[..., Job], tmp_path: Path
+) -> None:
+    wide = job(-(-(most + 1) // 4), 8, "super-resolution", params={"scale": 4})
+    with pytest.raises(PhotoError, match=f"at most {most} pixels"):
+        prepare(replace(wide, output=tmp_path / f"result{suffix}"))
+    prepare(replace(wide, output=tmp_path / "result.png"))

@@ -60,7 +60,13 @@ def test_the_sentence_of_a_failure_is_handed_on(
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(MemoryError(), "not enough memory"), (KeyError(), "KeyError"), (ValueError("a\nb"), "a")],
+    [
+        (MemoryError(), "not enough memory"),
+        # As torch says it of main memory.
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "enough memory"),
+        (RuntimeError("shapes do not fit"), "shapes do not fit"),
+        (KeyError(), "KeyError"), (ValueError("a\nb"), "a"),
+    ],
 )
 def test_every_failure_gets_one_sentence(
     qtbot: QtBot, make_runner: MakeRunner, error: Exception, words: str
