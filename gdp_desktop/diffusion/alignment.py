@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.noise import BRIGHTNESS_EDGES
 from gdp_desktop.diffusion.quantile import quantile
 
 # The first guess is made on copies of about this size.
@@ -21,6 +22,13 @@ LEFT_BY_A_SHIFT = 0.9
 FEWEST_PIXELS = 64
 # Photos agree where they differ by less than this many standard deviations of their noise.
 TOLERANCE = 3.0
+# What differs by chance has at most 1.3 times the variance of noise in a neighbourhood; from twice
+# it on it is another thing.
+BY_CHANCE, ANOTHER_THING = 1.3, 2.0
+# A JPEG's noise is measured too low by up to a half; what photos that lie on each other tell of it
+# is believed up to there.
+MOST_OVER_MEASURED = 4.0
+FEWEST_OF_A_BRIGHTNESS = 500
 AROUND = sorted(
     ((y, x) for y in range(-2, 3) for x in range(-2, 3)), key=lambda by: by[0] ** 2 + by[1] ** 2
 )
@@ -140,12 +148,41 @@ def shifted_back(image: torch.Tensor, shift: tuple[int, int]) -> tuple[torch.Ten
     return laid, seen
 
 
+def trust(
+    reference: torch.Tensor, laid: torch.Tensor, seen: torch.Tensor, sigma: float
+) -> torch.Tensor:
+    """How much a photo laid on the reference counts beside it, (1, 1, H, W) in [0, 1]: nothing
+    where something moved, or was laid so badly that its mean with the reference would be worse.
+
+    Both are (1, 3, H, W) with noise of about ``sigma``, which is told better, for every brightness,
+    by how far they mostly differ; ``seen`` is 0 where ``laid`` is not known.
+    """
+    differs = _around((reference - laid).square().mean(dim=1, keepdim=True))
+    brightness = _around(reference.mean(dim=1, keepdim=True))
+    bands = torch.bucketize(brightness, torch.tensor(BRIGHTNESS_EDGES), out_int32=True)
+    expected = torch.full_like(differs, 2 * sigma**2)
+    for band in range(len(BRIGHTNESS_EDGES) + 1):
+        here = (bands == band) & (seen > 0)
+        if int(here.sum()) >= FEWEST_OF_A_BRIGHTNESS:
+            told = quantile(differs[here], 0.5)
+            expected[here] = min(max(told, 2 * sigma**2), MOST_OVER_MEASURED * 2 * sigma**2)
+    times = differs / expected.clamp(min=1e-12)
+    weight = ((ANOTHER_THING - times) / (ANOTHER_THING - BY_CHANCE)).clamp(0, 1)
+    # The rim of what moved is hardly seen in a neighbourhood's mean.
+    return seen * -F.max_pool2d(-weight, 3, stride=1, padding=1)
+
+
+def _around(image: torch.Tensor) -> torch.Tensor:
+    """Means of 5×5 pixels."""
+    return F.avg_pool2d(image, 5, stride=1, padding=2, count_include_pad=False)
+
+
 def agreement(one: torch.Tensor, other: torch.Tensor, sigma: float) -> torch.Tensor:
     """(1, 1, H, W) in {0, 1}: where two laid photos (1, 3, H, W) of one brightness, with noise of
     ``sigma``, show the same; things that moved in between do not."""
     difference = (one - other).abs().mean(dim=1, keepdim=True)
     # A mean over a neighbourhood: single pixels differ by chance.
-    smooth = F.avg_pool2d(difference, 5, stride=1, padding=2, count_include_pad=False)
+    smooth = _around(difference)
     # |difference| of two noisy values has the mean 1.13 σ; edges are never laid exactly.
     slope = _steepness((one + other) / 2)
     return (smooth < 1.13 * sigma * TOLERANCE + 0.5 * slope).float()
@@ -153,6 +190,6 @@ def agreement(one: torch.Tensor, other: torch.Tensor, sigma: float) -> torch.Ten
 
 def _steepness(image: torch.Tensor) -> torch.Tensor:
     """By how much the brightness changes from pixel to pixel around here."""
-    smooth = F.avg_pool2d(image.mean(dim=1, keepdim=True), 5, 1, 2, count_include_pad=False)
+    smooth = _around(image.mean(dim=1, keepdim=True))
     highest, lowest = F.max_pool2d(smooth, 3, 1, 1), -F.max_pool2d(-smooth, 3, 1, 1)
     return highest - lowest

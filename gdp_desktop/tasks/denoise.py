@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.diffusion.alignment import shift_between, shifted_back, trust
 from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.noise import estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.strips import Rows
@@ -62,17 +62,19 @@ class Burst(Noise):
 
 
 def averaged(given: Given) -> tuple[torch.Tensor, torch.Tensor, tuple[tuple[int, int], ...]]:
-    """The mean of the photos where they agree with the first, (1, 3, H, W); of how many it is,
-    (1, 1, H, W); and by how much each was shifted."""
+    """The mean of the photos as far as they show what the first does, (1, 3, H, W); of how many
+    equal ones it has the noise, (1, 1, H, W); and by how much each was shifted."""
     sigma = estimate_noise(given.y, 1)[0]
-    total, count, shifts = given.y.clone(), torch.ones_like(given.y[:, :1]), [(0, 0)]
+    total, shifts = given.y.clone(), [(0, 0)]
+    weights, squares = torch.ones_like(given.y[:, :1]), torch.ones_like(given.y[:, :1])
     for other in given.others:
         shifts.append(shift_between(given.y, other))
         laid, seen = shifted_back(other, shifts[-1])
-        agreed = seen * agreement(given.y, laid, sigma)
-        total += agreed * laid
-        count += agreed
-    return total / count, count, tuple(shifts)
+        weight = trust(given.y, laid, seen, sigma)
+        total += weight * laid
+        weights += weight
+        squares += weight.square()
+    return total / weights, weights.square() / squares, tuple(shifts)
 
 
 def pose(given: Given, values: Values) -> Problem:

@@ -103,3 +103,25 @@ def test_where_fewer_photos_agree_less_is_believed() -> None:
         total += last.x0[0, :, :, [0, -1]].mean(dim=(0, 1)) / 20
     expected = std**2 / (std**2 + sigmas.square()) * y
     assert torch.allclose(total, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("sigma", [4, 10, 25])
+def test_what_moves_through_a_textured_scene_leaves_no_ghost(sigma: float) -> None:
+    """Where every further photo shows something else, the mean is no worse than the first photo."""
+    generator = torch.Generator().manual_seed(3)
+    clean = scene(192)
+    area = (..., slice(48, 144), slice(48, 144))
+    shots = []
+    for k in range(6):
+        seen = clean.clone()
+        if k:
+            seen[area] = clean.roll((31 * k, 47 * k), (-2, -1))[area]
+        shots.append(seen + sigma / 127.5 * torch.randn(clean.shape, generator=generator))
+    y, count, _ = averaged(Given(shots[0], others=tuple(shots[1:])))
+
+    def error(image: torch.Tensor) -> float:
+        return float((image - clean)[area].square().mean().sqrt())
+
+    assert error(y) < 1.1 * error(shots[0])
+    assert float(count[..., :40, :].mean()) > 5.7
+
