@@ -56,7 +56,7 @@ def run(files: list[Path]) -> int:
     heartbeat.start()
     program.window.show()
     if files:
-        program.window.files.take(files)
+        program.window.files.take([file.absolute() for file in files])
     status = app.exec()
     if not program.shutdown():
         # A job that does not let go of its thread would keep the process alive, or abort it.

@@ -24,6 +24,8 @@ class Needs(Flag):
     RUNNING = auto()
     IDLE = auto()
     COMPLETE = auto()
+    # No stroke is being painted.
+    NO_STROKE = auto()
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,18 @@ ACTIONS = (
     ActionRow("add_folder", "files.add_folder", "Add &folder to queue…", (), "queue",
               "Choose a folder of photos to restore one after the other"),
     ActionRow("save_result", "workbench.save", "&Save result", ("Ctrl+S",), "save",
-              "Save the result beside the photo; the photo itself is never changed", Needs.RESULT),
+              "Save the result beside the photo; the photo itself is never changed",
+              Needs.RESULT | Needs.IDLE),
     ActionRow("export_result", "files.export_result", "&Export result as…", ("Ctrl+Shift+E",), "",
-              "Save the result under a name of your choice", Needs.RESULT),
+              "Save the result under a name of your choice", Needs.RESULT | Needs.IDLE),
     ActionRow("quit", "window.quit", "&Quit", ("Ctrl+Q",), "", "Close the program"),
     ActionRow("clear_mask", "workbench.clear_mask", "&Clear mask", ("Ctrl+D",), "clear",
-              "Unpaint everything", Needs.MASK),
+              "Unpaint everything", Needs.MASK | Needs.NO_STROKE),
     ActionRow("invert_mask", "workbench.invert_mask", "&Invert mask", ("Ctrl+I",), "invert",
-              "Swap what is painted and what is not", Needs.PHOTO),
+              "Swap what is painted and what is not", Needs.PHOTO | Needs.NO_STROKE),
     ActionRow("load_mask", "files.load_mask", "&Load mask…", (), "load",
-              "Take a picture as the mask: white is restored, black is kept", Needs.PHOTO),
+              "Take a picture as the mask: white is restored, black is kept",
+              Needs.PHOTO | Needs.NO_STROKE),
     ActionRow("save_mask", "files.save_mask", "Sa&ve mask…", (), "save",
               "Save the mask as a PNG picture", Needs.MASK),
     ActionRow("use_hand", "canvas.use_hand", "&Hand", ("H",), "hand",

@@ -169,7 +169,7 @@ class Canvas(PhotoView):
             return Pan(self, position)
         if is_left and self.is_near_split(position.x()):
             return MoveSplit(self, position)
-        if self._tool is Tool.BRUSH and button is not Qt.MouseButton.NoButton:
+        if self._tool is Tool.BRUSH and (is_left or button is Qt.MouseButton.RightButton):
             erases = not is_left or bool(keys & Qt.KeyboardModifier.AltModifier)
             straight = bool(keys & Qt.KeyboardModifier.ShiftModifier)
             return Paint(self, self._brush, position, pressure, erases=erases, straight=straight)

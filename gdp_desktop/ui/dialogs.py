@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from gdp_desktop.image.files import PHOTO_SUFFIXES
 
@@ -43,13 +44,32 @@ def ask_folder(parent: QWidget, title: str, folder: Path, then: Then) -> None:
 
 
 def ask_target(parent: QWidget, title: str, proposal: Path, then: Then, filters: str) -> None:
-    """Asks by itself before an existing file is chosen."""
-    dialog = _dialog(parent, title, proposal.parent, then)
+    """Asks before an existing file is chosen: here, as a system's own dialog asks about the name as
+    it was typed, before its ending is added."""
+    dialog = _dialog(parent, title, proposal.parent, partial(_agreed, parent, then))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
     dialog.setNameFilter(filters)
     dialog.setDefaultSuffix(proposal.suffix.lstrip("."))
     dialog.selectFile(proposal.name)
     dialog.open()
+
+
+def _agreed(parent: QWidget, then: Then, chosen: list[Path]) -> None:
+    """Goes on where nothing is there yet, or the user says that it may be replaced."""
+    there = [path.name for path in chosen if path.exists()]
+    if not there:
+        then(chosen)
+        return
+    box = QMessageBox(parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setText(f"{there[0]} is there already.")
+    box.setInformativeText("Its content will be lost if it is replaced.")
+    replace = box.addButton("Replace it", QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    replace.clicked.connect(lambda: then(chosen))
+    box.open()
 
 
 def _dialog(parent: QWidget, title: str, folder: Path | None, then: Then) -> QFileDialog:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QDropEvent
 
 from gdp_desktop.image.files import PHOTO_SUFFIXES
+
+
+def accept_as_copy(event: QDropEvent) -> None:
+    """With Shift a drop is meant to move what was dropped: accepted as that, a file manager would
+    delete the photo."""
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()
 
 
 def dropped_paths(data: QMimeData) -> list[Path]:

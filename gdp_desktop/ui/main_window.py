@@ -24,7 +24,7 @@ from gdp_desktop.restoration.job import Job
 from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
-from gdp_desktop.ui.drops import dropped_paths
+from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
 from gdp_desktop.ui.empty_hint import EmptyHint
 from gdp_desktop.ui.file_actions import FileActions
 from gdp_desktop.ui.filmstrip import Filmstrip
@@ -181,6 +181,7 @@ class MainWindow(QMainWindow):
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
         self.brush.painting_changed.connect(self._hold_undo)
+        self.brush.painting_changed.connect(self._refresh)
         bench.noted.connect(self._status.showMessage)
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
@@ -225,6 +226,7 @@ class MainWindow(QMainWindow):
             Needs.RUNNING: self.workbench.is_running,
             Needs.IDLE: not self.workbench.is_running,
             Needs.COMPLETE: not self.workbench.hindrance,
+            Needs.NO_STROKE: not self.brush.is_painting,
         }
         state = Needs.NOTHING
         for need, is_met in facts.items():
@@ -237,6 +239,7 @@ class MainWindow(QMainWindow):
         self._status.clearMessage()
         self._choose_tool()
         self._show_title()
+        self._show_what_comes()
 
     def _show_title(self) -> None:
         path = self.document.path
@@ -271,6 +274,12 @@ class MainWindow(QMainWindow):
         if running:
             self.message_bar.dismiss()
             self.canvas.show_mask(False)
+            self._show_what_comes()
+
+    def _show_what_comes(self) -> None:
+        """Not the original of the photo before, nor over what is emerging."""
+        self.actions_by_id["show_original"].setChecked(False)
+        self.canvas.show_before(False)
 
     def _inform(self, sentence: str) -> None:
         self.message_bar.inform(sentence)
@@ -346,10 +355,10 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if dropped_paths(event.mimeData()):
-            event.acceptProposedAction()
+            accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        event.acceptProposedAction()
+        accept_as_copy(event)
         self.files.take(dropped_paths(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
@@ -362,13 +371,14 @@ class MainWindow(QMainWindow):
         self._settings.brush_hardness = self.brush.hardness
         event.accept()
 
-    def _may_close(self) -> bool:
-        """What is not saved, or not done, is pointed out first."""
-        if self.document.is_modified:
+    def _may_close(self, agreed: int = 0) -> bool:
+        """What is not saved, or not done, is pointed out first, one thing after the other; so many
+        of them the user has agreed to lose."""
+        if agreed < 1 and self.document.is_modified:
             self._hold_back("The result is not saved yet.", Offer("Save it", self.workbench.save),
-                            Offer("Close without saving", self.close))
-        elif not self._left.is_empty:
-            self._left.offer(Offer("Close without saving", self.close))
+                            Offer("Close without saving", partial(self._close_but_for, 1)))
+        elif agreed < 2 and not self._left.is_empty:
+            self._left.offer(Offer("Close without saving", partial(self._close_but_for, 2)))
         elif self.queue.is_started:
             self._hold_back("The queue is not done yet.",
                             Offer("Cancel the queue and close", self.close))
@@ -378,6 +388,10 @@ class MainWindow(QMainWindow):
         else:
             return True
         return False
+
+    def _close_but_for(self, agreed: int) -> None:
+        if self._may_close(agreed):
+            self.close()
 
     @property
     def _at_work(self) -> Path | None:

@@ -87,6 +87,8 @@ class Workbench(QObject):
     def limit_memory(self, limit: int | None) -> None:
         """To so many bytes for each of the next jobs; None for what is free."""
         self._memory_limit = limit
+        # That is about the machine, not about how to restore: it holds for what was added before.
+        self._queue.revise(lambda job: replace(job, memory_limit=limit), also_ended=True)
         self.recipe_changed.emit()
 
     @property
@@ -137,8 +139,11 @@ class Workbench(QObject):
 
     def add_others(self, paths: Iterable[Path]) -> None:
         """Further photos of the open one's scene, as many as the task takes."""
-        have = [self._document.path, *self._document.others]
-        new = [path for path in dict.fromkeys(paths) if path not in have and not path.is_dir()]
+        have = [path for path in (self._document.path, *self._document.others) if path]
+        new: list[Path] = []
+        for path in paths:
+            if not path.is_dir() and not any(is_same_file(path, o) for o in [*have, *new]):
+                new.append(path)
         others, most = (*self._document.others, *new), self.task.others[1]
         self._document.set_others(others[:most])
         if len(others) > most:
@@ -162,7 +167,7 @@ class Workbench(QObject):
         """Give the waiting photos of the queue the recipe and mask of now."""
         if self._is_for_one_photo():
             mask = self._mask_for_queue()
-            self._queue.revise_waiting(lambda job: replace(job, recipe=self._recipe, mask=mask))
+            self._queue.revise(lambda job: replace(job, recipe=self._recipe, mask=mask))
 
     def _is_for_one_photo(self) -> bool:
         """Whether the task can do photos one by one, and if not, says so."""
@@ -283,7 +288,9 @@ class Workbench(QObject):
 
     def _go_on_with(self, path: Path) -> None:
         """The photo may have been open before, and still be at work."""
-        self._job = next((job for job in self._left if job.source == path), None)
+        self._job = next(
+            (job for job in self._left if is_same_file(job.source, path)), None
+        )
         if self._job:
             self._settle(self._job)
         self.running_changed.emit(self._job is not None)
@@ -313,8 +320,10 @@ class Workbench(QObject):
 
     def _on_prepare_failed(self, sentence: str) -> None:
         if self._awaited is not None:
+            # It cannot be shown, but it can be saved.
+            self.left_unsaved.emit(self._awaited, self._document.path)
             self._stop_running()
-            self.warned.emit(sentence)
+        self.warned.emit(sentence)
 
     def _on_progress(self, job: Job, progress: Progress) -> None:
         if job is self._job:

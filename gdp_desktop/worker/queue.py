@@ -188,10 +188,11 @@ class JobQueue(QAbstractListModel):
         for row in [row for row in self._rows if row.state.is_over]:
             self._drop(row)
 
-    def revise_waiting(self, change: Callable[[Job], Job]) -> None:
-        """Replace every job that waits by a changed one."""
+    def revise(self, change: Callable[[Job], Job], *, also_ended: bool = False) -> None:
+        """Replace every job that waits by a changed one, and those that may be tried again."""
         for row in self._rows:
-            if row.state is JobState.WAITING and not row.is_passing:
+            waits = row.state is JobState.WAITING or (also_ended and row.state.is_over)
+            if waits and not row.is_passing:
                 self._set(row, job=change(row.job))
 
     def rowCount(self, parent: ModelIndex = _NO_INDEX) -> int:  # noqa: N802

@@ -23,8 +23,14 @@ def accepts(target: QWidget, *paths: Path) -> bool:
 def drop(target: QWidget, *paths: Path) -> None:
     assert accepts(target, *paths)
     data = files(*paths)
-    event = QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, *HOW)
+    # With Shift a file manager proposes to move, and deletes the file if that is accepted.
+    both = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    event = QDropEvent(
+        QPointF(9, 9), both, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier
+    )
+    assert event.proposedAction() is Qt.DropAction.MoveAction
     QApplication.sendEvent(target, event)
+    assert event.isAccepted() and event.dropAction() is Qt.DropAction.CopyAction
 
 
 def files(*paths: Path) -> QMimeData:

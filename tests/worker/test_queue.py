@@ -201,5 +201,5 @@ def test_waiting_jobs_can_get_another_recipe(
     queue.add(folder_job(make_photo("a.png")))
     finish(qtbot, queue)
     queue.add(folder_job(make_photo("b.png")))
-    queue.revise_waiting(lambda job: replace(job, recipe=Recipe("denoise")))
+    queue.revise(lambda job: replace(job, recipe=Recipe("denoise")))
     assert [row.job.recipe.task for row in queue.rows] == ["low-light", "denoise"]

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSizePolicy, QTo
 
 from gdp_desktop.tasks.param import FileParam
 from gdp_desktop.ui.dialogs import ask_file
+from gdp_desktop.ui.drops import accept_as_copy
 from gdp_desktop.ui.panels.slider_row import ResetLabel
 from gdp_desktop.ui.theme import icon
 
@@ -75,11 +76,11 @@ class FileRow(QWidget):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Any other file goes on to the window."""
         if self._suitable(event.mimeData()):
-            event.acceptProposedAction()
+            accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         if path := self._suitable(event.mimeData()):
-            event.acceptProposedAction()
+            accept_as_copy(event)
             self.set_value(str(path))
 
     def _suitable(self, data: QMimeData) -> Path | None:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from gdp_desktop.ui import theme
-from gdp_desktop.ui.drops import dropped_paths
+from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.queue_delegate import QueueDelegate
 from gdp_desktop.worker.queue import JobQueue, JobState, Row
@@ -172,10 +172,10 @@ class QueuePanel(Panel):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if dropped_paths(event.mimeData()):
-            event.acceptProposedAction()
+            accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        event.acceptProposedAction()
+        accept_as_copy(event)
         self._workbench.enqueue(dropped_paths(event.mimeData()))
 
 

@@ -20,7 +20,7 @@ from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui import theme
 from gdp_desktop.ui.dialogs import ask_photos
 from gdp_desktop.ui.document import Document
-from gdp_desktop.ui.drops import dropped_paths
+from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
 
 HEIGHT = 96
 INVITATION = "Drop the other photos of this scene here."
@@ -96,10 +96,10 @@ class SceneGroup(QWidget):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Without an open photo the window gets what is dropped, and opens it."""
         if self._document.photo and _photos(event):
-            event.acceptProposedAction()
+            accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        event.acceptProposedAction()
+        accept_as_copy(event)
         self.added.emit(_photos(event))
 
 

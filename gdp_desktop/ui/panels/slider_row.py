@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QCheckBox,
     QDoubleSpinBox,
     QGridLayout,
@@ -49,6 +50,9 @@ class WheelGuard(QObject):
 
 def guard_wheel(widget: QWidget) -> None:
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    if isinstance(widget, QAbstractSpinBox):
+        # Once a number is typed the keys are the photo's again.
+        widget.lineEdit().returnPressed.connect(widget.clearFocus)
     widget.installEventFilter(WheelGuard(widget))
 
 
