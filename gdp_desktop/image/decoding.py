@@ -20,6 +20,7 @@ from .metadata import (
     ORIENTATION,
     Metadata,
     exif_of,
+    exif_of_resolution,
     exif_of_tiff,
     upright_exif,
     xmp_of,
@@ -145,7 +146,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     exif = _exif_by(exif_of_tiff, image, notes) if is_tiff else None
     channels = _channels(image, data, notes)
     # The others are asked last, as a PNG may hold its metadata behind the pixels.
-    exif = exif if is_tiff else _exif_by(exif_of, image, notes)
+    exif = exif if is_tiff else _exif_by(exif_of, image, notes) or exif_of_resolution(image)
     # cv2 turns a TIFF by this tag but does not know that XMP may have one, too.
     turn = 1 if ORIENTATION in _tags(image) else _orientation(image)
     pixels = _turned(channels.pixels, turn)

@@ -17,6 +17,7 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 IMAGE_WIDTH, IMAGE_HEIGHT = 0x0100, 0x0101
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 EXPOSURE_TIME, F_NUMBER, ISO_SPEED = 0x829A, 0x829D, 0x8827
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, PER_INCH = 0x011A, 0x011B, 0x0128, 2
 SHORT, LONG = 3, 4
 
 # What a TIFF says about the photo; the rest of its tags say how its own bytes are stored.
@@ -98,6 +99,20 @@ def _patch(block: bytearray, order: str, ifd: int, values: dict[int, int]) -> in
         elif value is not None and entry.kind == SHORT and value <= 0xFFFF:
             struct.pack_into(order + "H", block, entry.position, value)
     return 8 + ifd + 12 * len(entries)
+
+
+def exif_of_resolution(image: Image.Image) -> bytes | None:
+    """How large the photo is in print, where its file says so in a place of its own (JFIF, pHYs):
+    a scan has no other camera data, and that a block of EXIF can be carried into any format."""
+    try:
+        across, down = (float(dpi) for dpi in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not (1 < across < 1e6 and 1 < down < 1e6):
+        return None
+    exif = Image.Exif()
+    exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = across, down, PER_INCH
+    return with_start(exif.tobytes())
 
 
 def directories(exif: bytes) -> dict[int, dict | object]:

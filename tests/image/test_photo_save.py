@@ -451,3 +451,23 @@ def test_the_source_may_vanish_after_loading(tmp_path: Path) -> None:
     path.unlink()
     save_photo(photo, tmp_path / "b.png")
     assert np.array_equal(load_photo(tmp_path / "b.png").pixels, noise(9, 9, 3, 16))
+
+
+@pytest.mark.parametrize("given", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+def test_a_scan_stays_as_large_in_print(given: str, suffix: str, tmp_path: Path) -> None:
+    """Its resolution is all that a scanner tells, and not in EXIF."""
+    source = tmp_path / f"scan.{given.lower()}"
+    Image.fromarray(smooth(20, 30)).save(source, format=given, dpi=(600, 300))
+    target = tmp_path / f"result{suffix}"
+    save_photo(load_photo(source), target)
+    with Image.open(target) as image:
+        exif = image.getexif()
+    assert [float(exif[tag]) for tag in (0x011A, 0x011B)] == pytest.approx([600, 300], abs=0.02)
+    assert exif[0x0128] == 2
+
+
+def test_no_resolution_is_made_up(tmp_path: Path) -> None:
+    Image.fromarray(smooth(20, 30)).save(tmp_path / "a.png")
+    assert load_photo(tmp_path / "a.png").exif is None
+
