@@ -40,6 +40,11 @@ def cores() -> int:
     return _allotted.cores or ALL_CORES
 
 
+def share_of_cores() -> float:
+    """Of all there are, in (0, 1]."""
+    return cores() / ALL_CORES
+
+
 def take_cores(count: int) -> None:
     """From now on this thread may use so many cores, and torch computes on as many threads in it.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gdp_desktop.diffusion.at_once import ALL_CORES, cores
+from gdp_desktop.diffusion.at_once import share_of_cores
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.job import Cost
 
@@ -32,5 +32,5 @@ def cost(ready: Prepared, speed: Speed) -> Cost:
         beside *= BFLOAT16_GAIN
     seconds = speed.seconds * (windows + beside + WINDOWS_PER_JOB)
     if speed.device == "cpu":  # timed on all cores, which jobs at once share
-        seconds *= ALL_CORES / cores()
+        seconds /= share_of_cores()
     return Cost(seconds, ready.memory, ready.solver.total_windows)

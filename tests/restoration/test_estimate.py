@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.diffusion import at_once
+from gdp_desktop.diffusion.at_once import share_of_cores, sharing_cores
 from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.priors.records import Speed
-from gdp_desktop.restoration import cost as costs
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
@@ -174,9 +175,12 @@ def test_with_fewer_cores_it_takes_longer(
 ) -> None:
     ready = prepare(job())
     here = cost(ready, SPEED).seconds
-    monkeypatch.setattr(costs, "cores", lambda: costs.ALL_CORES / 2)
-    assert cost(ready, SPEED).seconds == pytest.approx(2 * here)
-    assert cost(ready, replace(SPEED, device="cuda")).seconds == pytest.approx(here)
+    monkeypatch.setattr(at_once, "ALL_CORES", 2)
+    with sharing_cores(2) as each:
+        assert each.submit(share_of_cores).result() == 0.5
+        assert each.submit(lambda: cost(ready, SPEED).seconds).result() == pytest.approx(2 * here)
+        on_card = each.submit(lambda: cost(ready, replace(SPEED, device="cuda")).seconds).result()
+    assert on_card == pytest.approx(here)
 
 
 def test_a_speed_measured_while_something_began_is_not_remembered(
