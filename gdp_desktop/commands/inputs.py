@@ -101,8 +101,10 @@ class Place(NamedTuple):
 def place_for(results: int, given: Path) -> Place:
     """What was given with -o: a file if it is named like a photo, else a folder, which is made if
     it is missing."""
-    if given.suffix.lower() not in PHOTO_SUFFIXES or given.is_dir():
-        if _names_a_picture(given) and not given.is_dir():
+    if given.is_dir():
+        return Place(folder=output_folder(given))
+    if given.suffix.lower() not in PHOTO_SUFFIXES:
+        if _names_a_picture(given):
             raise BadUsage(
                 f"A result cannot be saved as {shown(given)}; choose .jpg, .png, .tif or .webp, or "
                 "give a folder with -o."

@@ -86,7 +86,6 @@ def test_a_result_that_cannot_be_shown_can_be_saved(
     window.actions_by_id["run"].trigger()
     qtbot.waitUntil(lambda: not window.workbench.is_running, timeout=5000)
     assert window.document.result is None and message(window)
-    qtbot.waitUntil(lambda: not window.workbench.is_running, timeout=5000)
     window.message_bar.dismiss()
     take_offer(qtbot, window, "Save it")
     qtbot.waitUntil(path.with_name("photo-restored.png").exists, timeout=5000)
