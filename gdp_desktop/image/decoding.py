@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from .captions import iptc_of
 from .errors import PhotoError
 from .geometry import Size
 from .metadata import (
@@ -143,6 +144,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     _note_frames(image, data, notes)
     is_tiff = image.format == "TIFF"
     # A TIFF is turned while its pixels load, and then no longer knows what it knew before.
+    iptc = iptc_of(image)
     exif = _exif_by(exif_of_tiff, image, notes) if is_tiff else None
     channels = _channels(image, data, notes)
     # The others are asked last, as a PNG may hold its metadata behind the pixels.
@@ -153,7 +155,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     alpha = None if channels.alpha is None else _turned(channels.alpha, turn)
     exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
     format = "JPEG" if image.format == "MPO" else str(image.format)
-    metadata = Metadata(channels.icc, exif, xmp_of(image))
+    metadata = Metadata(channels.icc, exif, xmp_of(image), iptc)
     return Decoded(pixels, alpha, format, metadata, tuple(notes))
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from .captions import jpeg_segment
 from .errors import PhotoError
 from .geometry import Size
 from .metadata import EXIF_START, Metadata, directories, upright_exif
@@ -39,6 +40,9 @@ def encode(
         if int(alpha.min()) < 255:
             notes.append("Transparent parts were filled with white, as JPEG has no transparency.")
         pixels, alpha = _on_white(pixels, alpha), None
+    if format in ("PNG", "WEBP") and metadata.iptc:
+        metadata = metadata._replace(iptc=None)
+        notes.append(f"The captions (IPTC) were left out, as {format} has no place for them.")
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
     metadata = _of_size(metadata, Size(pixels.shape[1], pixels.shape[0]), notes)
     data = _with_what_fits(_ENCODERS[format], channels, metadata, name, notes)
@@ -86,13 +90,16 @@ def _with_what_fits(
     """Encode with all metadata, else with less of it: a result is worth more than its labels."""
     attempts = (
         (metadata, ""),
+        (metadata._replace(iptc=None), "The captions (IPTC)"),
         (metadata._replace(xmp=None), "The XMP data"),
         (metadata._replace(exif=None), "The camera data (EXIF)"),
-        (metadata._replace(exif=None, xmp=None), "The camera data (EXIF and XMP)"),
-        (Metadata(), "The colour profile and the camera data"),
+        (Metadata(icc=metadata.icc), "The captions and the camera data (IPTC, EXIF and XMP)"),
+        (Metadata(), "The colour profile, the captions and the camera data"),
     )
     failure: Exception | None = None
     for kept, lost in attempts:
+        if lost and kept == metadata:
+            continue
         try:
             data = encoder(channels, kept)
         except MemoryError as error:
@@ -109,7 +116,10 @@ def _with_what_fits(
 
 
 def _jpeg(channels: np.ndarray, metadata: Metadata) -> bytes:
-    return _by_pillow(channels, metadata, "JPEG", quality=_QUALITY, subsampling=0)
+    captions = jpeg_segment(metadata.iptc) if metadata.iptc else b""
+    return _by_pillow(
+        channels, metadata, "JPEG", quality=_QUALITY, subsampling=0, extra=captions
+    )
 
 
 def _webp(channels: np.ndarray, metadata: Metadata) -> bytes:
@@ -118,7 +128,7 @@ def _webp(channels: np.ndarray, metadata: Metadata) -> bytes:
 
 
 def _by_pillow(
-    channels: np.ndarray, metadata: Metadata, format: str, **options: int | bool
+    channels: np.ndarray, metadata: Metadata, format: str, **options: int | bool | bytes
 ) -> bytes:
     named = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     carried = {name: value for name, value in named.items() if value}
@@ -171,6 +181,8 @@ def _tiff(channels: np.ndarray, metadata: Metadata) -> bytes:
             directory[tag] = value
     if metadata.xmp:
         directory[TiffImagePlugin.XMP] = metadata.xmp
+    if metadata.iptc:
+        directory[TiffImagePlugin.IPTC_NAA_CHUNK] = metadata.iptc
     if metadata.icc:
         directory[TiffImagePlugin.ICCPROFILE] = metadata.icc
     directory[TiffImagePlugin.IMAGEWIDTH] = width

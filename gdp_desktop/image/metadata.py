@@ -1,4 +1,4 @@
-"""EXIF, XMP and ICC as bytes: kept as they came, except where they would become untrue.
+"""EXIF, XMP, IPTC and ICC as bytes: kept as they came, except where they would become untrue.
 
 Here an EXIF block always begins with the six bytes that JPEG puts before it.
 """
@@ -37,6 +37,7 @@ class Metadata(NamedTuple):
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
 
 
 def with_start(exif: bytes | None) -> bytes | None:

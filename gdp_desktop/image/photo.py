@@ -34,6 +34,7 @@ class Photo:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Photo:
 
     @property
     def metadata(self) -> Metadata:
-        return Metadata(self.icc, self.exif, self.xmp)
+        return Metadata(self.icc, self.exif, self.xmp, self.iptc)
 
     def to_unit(self) -> np.ndarray:
         """The pixels as float32 (H, W, 3) in [0, 1]."""
@@ -110,9 +111,10 @@ def load_photo(path: str | os.PathLike[str]) -> Photo:
     """
     path = Path(path)
     decoded = decode(_bytes_of(path), shown(path))
-    icc, exif, xmp = decoded.metadata
     notes = decoded.notes + _note_on_name(path, decoded.format)
-    return Photo(decoded.pixels, decoded.alpha, path, decoded.format, icc, exif, xmp, notes)
+    return Photo(
+        decoded.pixels, decoded.alpha, path, decoded.format, *decoded.metadata, notes=notes
+    )
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -11,6 +11,9 @@ from PIL import Image, ImageCms, TiffImagePlugin
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"><rdf:Description
  tiff:Orientation="1" dc:title="caf\xc3\xa9"/></rdf:RDF></x:xmpmeta>"""
 
+# Coded character set: UTF-8; by-line; caption: each a record of IPTC's own block.
+IPTC = b"\x1c\x01\x5a\0\x03\x1b%G" b"\x1c\x02\x50\0\x04Anna" b"\x1c\x02\x78\0\x05caf\xc3\xa9"
+
 
 def noise(height: int, width: int, channels: int, bits: int) -> np.ndarray:
     shape = (height, width) if channels == 1 else (height, width, channels)

@@ -9,19 +9,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, JpegImagePlugin
+from PIL import Image, IptcImagePlugin, JpegImagePlugin
 
 from gdp_desktop.image import files
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 
-from .handmade import XMP, exif_block, noise, png16, smooth, srgb_profile
+from .handmade import IPTC, XMP, exif_block, noise, png16, smooth, srgb_profile
 
 SUFFIXES = [".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"]
 LOSSLESS = [".png", ".tif"]
@@ -122,11 +123,38 @@ def test_metadata_arrives_in_every_format(tmp_path: Path, suffix: str, bits: int
     assert again.xmp == XMP and again.icc == srgb_profile() and again.notes == ()
 
 
+@pytest.mark.parametrize("iptc", [IPTC, IPTC + b"\0"])
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_captions_arrive_or_a_sentence_says_that_they_do_not(
+    tmp_path: Path, suffix: str, iptc: bytes
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    notes = save_photo(replace(photo_of(8), iptc=iptc), path)
+    again = load_photo(path)
+    assert again.xmp == XMP and again.icc == srgb_profile() and again.exif is not None
+    if suffix in (".png", ".webp"):
+        assert again.iptc is None and len(notes) == 1 and "IPTC" in notes[0]
+        return
+    assert notes == () and again.iptc == iptc
+    others = IptcImagePlugin.getiptcinfo(opened(path))
+    assert others is not None
+    assert (others[2, 80], others[2, 120]) == (b"Anna", "café".encode())
+
+
+def test_captions_too_long_for_a_jpeg_are_left_out_alone(tmp_path: Path) -> None:
+    photo = replace(photo_of(8), iptc=IPTC + bytes(66_000))
+    (note,) = save_photo(photo, tmp_path / "a.jpg")
+    again = load_photo(tmp_path / "a.jpg")
+    assert "IPTC" in note and again.iptc is None and again.xmp == XMP and again.exif is not None
+    assert save_photo(photo, tmp_path / "a.tif") == ()
+    assert load_photo(tmp_path / "a.tif").iptc == photo.iptc
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_no_metadata_is_invented(tmp_path: Path, suffix: str) -> None:
     save_photo(Photo(smooth(8, 8)), tmp_path / f"a{suffix}")
     again = load_photo(tmp_path / f"a{suffix}")
-    assert (again.icc, again.exif, again.xmp) == (None, None, None)
+    assert set(again.metadata) == {None}
 
 
 def test_sixteen_bits_are_rounded_not_cut(tmp_path: Path) -> None:
