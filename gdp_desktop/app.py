@@ -16,7 +16,7 @@ from gdp_desktop.methods import METHODS
 from gdp_desktop.priors.catalogue import offered
 from gdp_desktop.priors.download import download
 from gdp_desktop.priors.importing import import_prior
-from gdp_desktop.priors.shelf import list_priors
+from gdp_desktop.priors.shelf import survey
 from gdp_desktop.restoration.estimate import price
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
@@ -47,7 +47,7 @@ def run(files: list[Path]) -> int:
     QCoreApplication.setApplicationName(APPLICATION)
     app = QApplication(sys.argv[:1])
     apply_theme(app)
-    shelf = PriorShelf(list_priors, import_prior, download, offered())
+    shelf = PriorShelf(survey, import_prior, download, offered())
     program = Program(restore, Repertoire(TASKS, METHODS, shelf), price)
     sys.excepthook = program.mishaps.report
     # Python hears Ctrl-C only when Qt lets it run.

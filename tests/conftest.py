@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from gdp_desktop.diffusion import at_once
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.restoration.job import (
@@ -48,7 +49,7 @@ class FakeEngine:
     ) -> Iterator[Event]:
         self.jobs.append(job)
         if job.source.name in self.failures:
-            raise ValueError(self.failures[job.source.name])
+            raise PhotoError(self.failures[job.source.name])
         photo = load_photo(job.source)
         yield Started(self.steps)
         for step in range(1, self.steps + 1):

@@ -10,9 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gdp_desktop.commands.errors import BadUsage, Refused, unexpected
+from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.heap import keep_freed_memory
 from gdp_desktop.commands.parser import COMMANDS, parser_for
+from gdp_desktop.image.errors import unexpected
 
 FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
 

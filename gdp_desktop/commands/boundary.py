@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.diffusion.vgg import vgg16_with
-from gdp_desktop.image.errors import PhotoError, printable
+from gdp_desktop.image.errors import PhotoError, one_line, printable
 from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary
 from gdp_desktop.priors.places import find_prior
 from gdp_desktop.priors.weights import open_weights

@@ -97,12 +97,10 @@ def as_text(prior: PriorInfo) -> str:
         facts.insert(0, prior.title if prior.is_published else f"made like {prior.title}")
     if prior.terms:
         facts.append(prior.terms)
-    if prior.speed:
-        speed = prior.speed
-        facts.append(
-            f"{speed.seconds:.3g} s per window of {speed.window}×{speed.window} on {speed.device} "
-            f"in {speed.precision}"
-        )
+    facts += [
+        f"{speed.seconds:.3g} s per window of {speed.window}×{speed.window} on {speed.device} "
+        f"in {speed.precision}" for speed in prior.speeds
+    ]
     if prior.validation is not None:
         facts.append(f"on photos it never saw: {json.dumps(prior.validation)}")
     return "\n  ".join([f"{prior.name}{default}", *facts])

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 
 from gdp_desktop.commands.costs import tell_costs, words
-from gdp_desktop.commands.errors import BadUsage, one_line, unexpected
+from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.commands.inputs import (
     Input,
     Place,
@@ -26,10 +26,16 @@ from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import Line, Lines, duration
 from gdp_desktop.diffusion.at_once import cores, sharing_cores
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, is_out_of_memory, printable, shown
+from gdp_desktop.image.errors import (
+    PhotoError,
+    one_line,
+    printable,
+    shown,
+)
 from gdp_desktop.image.mask import Mask, load_mask
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods import method_named
+from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -241,15 +247,8 @@ def restored(
     except (Cancelled, KeyboardInterrupt):
         cancel.cancel()
         return request.cancelled(source)
-    except (PhotoError, TaskError, CheckpointError) as error:
-        return request.failed(source, one_line(error))
     except Exception as error:
-        if is_out_of_memory(error):
-            return request.failed(
-                source, f"There is not enough memory to restore {shown(source)}; "
-                "close other programs or give a smaller photo."
-            )
-        return request.failed(source, unexpected(shown(source), error))
+        return request.failed(source, sentence_of(error, shown(source)))
 
 
 def _finished(job: Job, cancel: CancelToken, line: Line, tell_cost: TellCost | None) -> Report:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
 from gdp_desktop.image.files import PHOTO_SUFFIXES, refuse_target
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.restoration.priors import load_prior

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import torch
 
-from gdp_desktop.commands.errors import BadUsage, Refused, one_line
+from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
 from gdp_desktop.diffusion.unet import UNetConfig
-from gdp_desktop.image.errors import PhotoError, printable, shown
+from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
 from gdp_desktop.training.growth import grown
 from gdp_desktop.training.lineage import curve_path
 from gdp_desktop.training.plan import (

@@ -9,8 +9,8 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from gdp_desktop.commands.errors import BadUsage, Refused, one_line
-from gdp_desktop.image.errors import printable
+from gdp_desktop.commands.errors import BadUsage, Refused
+from gdp_desktop.image.errors import one_line, printable
 from gdp_desktop.ui.screen import has_display
 
 # Qt aborts the process when it cannot reach the screen, so another process goes ahead.

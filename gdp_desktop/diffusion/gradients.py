@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.func import vjp
 
-from gdp_desktop.diffusion.linear import Linear
+from gdp_desktop.diffusion.linear import Linear, pulled_through
 from gdp_desktop.diffusion.quality import QualityTerm
 
 FIRST_ITERATIONS = 10
@@ -28,33 +27,34 @@ def quality_gradient(terms: Sequence[QualityTerm], x: torch.Tensor) -> torch.Ten
 class DataTerm:
     """½‖y - D(x)‖² around a point that moves from step to step.
 
-    ``look(x)`` linearises D there.  Then ``residual`` is y - D(x), ``gradient`` Jᵀ(D(x) - y), and
-    ``curvature`` the largest eigenvalue of JᵀJ: a step longer than its inverse overshoots.  It is
-    followed by power iteration, one iteration per look after the first, and approached from below.
+    ``look(D, y, x)`` linearises D there.  Then ``residual`` is y - D(x), ``gradient`` Jᵀ(D(x) - y),
+    and ``curvature`` the largest eigenvalue of JᵀJ: a step longer than its inverse overshoots.  It
+    is followed by power iteration, one iteration per look after the first, and approached from
+    below.
     """
 
     residual: torch.Tensor
     gradient: torch.Tensor
     curvature: float
 
-    def __init__(self, function: Linear, y: torch.Tensor) -> None:
-        self.function, self.y = function, y
+    def __init__(self) -> None:
         self._direction: torch.Tensor | None = None
 
-    def look(self, x: torch.Tensor) -> None:
+    def look(self, function: Linear, y: torch.Tensor, x: torch.Tensor) -> None:
+        variable = x.detach().requires_grad_(True)
         with torch.enable_grad():
-            predicted, pull_back = vjp(self.function, x)[:2]
-        predicted = predicted.detach()
+            predicted = function(variable)
+        here = predicted.detach()
 
         def adjoint(residual: torch.Tensor) -> torch.Tensor:
-            return pull_back(residual)[0].detach()
+            return pulled_through(predicted, variable, residual).detach()
 
         def forward(direction: torch.Tensor) -> torch.Tensor:
             # A difference quotient is enough here and many times as fast as the exact derivative.
             reach = TINY * x.numel() ** 0.5
-            return (self.function(x + reach * direction) - predicted).detach() / reach
+            return (function(x + reach * direction) - here).detach() / reach
 
-        self.residual = self.y - predicted
+        self.residual = y - here
         self.gradient = -adjoint(self.residual)
         self.curvature = self._largest_eigenvalue(lambda unit: adjoint(forward(unit)), x)
 

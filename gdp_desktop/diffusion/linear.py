@@ -21,13 +21,13 @@ def linearised(
         variable = x.detach().clone().requires_grad_(True)
         predicted = function(variable)
         weight = torch.zeros_like(predicted, requires_grad=True)
-        pulled_back = _gradient(predicted, variable, weight, create_graph=True)
+        pulled_back = pulled_through(predicted, variable, weight, create_graph=True)
 
     def forward(direction: torch.Tensor) -> torch.Tensor:
-        return _gradient(pulled_back, weight, direction).detach()
+        return pulled_through(pulled_back, weight, direction).detach()
 
     def adjoint(residual: torch.Tensor) -> torch.Tensor:
-        return _gradient(predicted, variable, residual).detach()
+        return pulled_through(predicted, variable, residual).detach()
 
     return predicted.detach(), forward, adjoint
 
@@ -41,9 +41,10 @@ def pointwise_slope(function: Linear, x: torch.Tensor) -> tuple[torch.Tensor, to
     return predicted.detach(), slope
 
 
-def _gradient(
+def pulled_through(
     of: torch.Tensor, to: torch.Tensor, weight: torch.Tensor, create_graph: bool = False
 ) -> torch.Tensor:
+    """Jᵀ·weight, where ``of`` was computed from ``to`` and J is its Jacobian; the graph stays."""
     # Handed the weight itself, autograd imports sympy, which takes two seconds.
     with torch.enable_grad():
         total = (of * weight).sum()

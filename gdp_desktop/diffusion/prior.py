@@ -28,12 +28,11 @@ PHOTO_ERRORS = (
 class Denoised:
     """One prediction of the reverse process at x_t; tensors are (N, 3, H, W).
 
-    ``x0`` is the clean estimate in [-1, 1], ``mean`` and ``log_variance`` those of
-    p(x_{t-1} | x_t); a fixed log-variance has the shape (1, 1, 1, 1).
+    ``x0`` is the clean estimate in [-1, 1]; with it ``Schedule.q_posterior_mean`` gives the mean of
+    p(x_{t-1} | x_t), whose ``log_variance`` has the same shape or, if it is fixed, (1, 1, 1, 1).
     """
 
     x0: torch.Tensor
-    mean: torch.Tensor
     log_variance: torch.Tensor
 
 
@@ -114,8 +113,7 @@ class UNetPrior:
 
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        x0 = self.walk(i, len(x_t))(x_t, True)
-        return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), self.log_variance(i, x_t))
+        return Denoised(self.walk(i, len(x_t))(x_t, True), self.log_variance(i, x_t))
 
     def log_variance(self, i: int, like: torch.Tensor) -> torch.Tensor:
         """Of p(x_{t-1} | x_t), (1, 1, 1, 1)."""
@@ -213,10 +211,7 @@ class EpsPrior:
     @torch.no_grad()
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
         out = torch.cat(in_batches(lambda part: self._output(part, i), x_t, self.device))
-        x0 = self._clean(x_t, out, i)
-        return Denoised(
-            x0, self.schedule.q_posterior_mean(x0, x_t, i), self._log_variance(out[:, 3:], i)
-        )
+        return Denoised(self._clean(x_t, out, i), self._log_variance(out[:, 3:], i))
 
     def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
         return pulled_back(lambda part: self._clean(part, self._output(part, i), i), x_t, slope)
@@ -306,40 +301,3 @@ def interpolate_error(table: tuple[tuple[float, float], ...], sigma: float) -> f
     k = int(torch.searchsorted(sigmas, x).clamp(1, len(sigmas) - 1))
     weight = (x - sigmas[k - 1]) / (sigmas[k] - sigmas[k - 1])
     return min(float(torch.lerp(errors[k - 1], errors[k], weight).exp()), sigma)
-
-
-@dataclass(frozen=True)
-class GaussianPrior:
-    """Photos whose values are independent N(mean, std²): every answer has a closed form.
-
-    For tests: the posterior after any linear measurement is known exactly.
-    """
-
-    mean: float
-    std: float
-    schedule: Schedule = Schedule.linear()
-    stride: int = 1
-    window: int = 32
-    halo: int = 0
-
-    def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        alpha_bar = float(self.schedule.alphas_cumprod[i])
-        x0 = self.mean + self._gain(i) * (x_t - alpha_bar**0.5 * self.mean)
-        log_variance = self.schedule.posterior_log_variance_clipped[i].to(x_t.dtype)
-        return Denoised(
-            x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance.view(1, 1, 1, 1)
-        )
-
-    def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
-        return self._gain(i) * slope
-
-    def _gain(self, i: int) -> float:
-        alpha_bar = float(self.schedule.alphas_cumprod[i])
-        return self.std**2 * alpha_bar**0.5 / (self.std**2 * alpha_bar + 1 - alpha_bar)
-
-    def x0_std(self, i: int) -> float:
-        sigma = float(self.schedule.sigmas[i])
-        return (1 / (1 / self.std**2 + 1 / sigma**2)) ** 0.5
-
-    def respaced(self, schedule: Schedule) -> GaussianPrior:
-        return replace(self, schedule=schedule)

@@ -112,6 +112,13 @@ class Schedule:
         """
         return self.keep(respaced_timesteps(len(self), spec))
 
+    def evenly(self, num_steps: int) -> Schedule:
+        """num_steps steps spread over the whole process, and no more than there are.  A single one
+        is at T-1: told of less noise, the prior would leave what there is more."""
+        if num_steps == 1:
+            return self.keep([len(self) - 1])
+        return self.respace(min(num_steps, len(self)))
+
     def quadratic(self, num_steps: int, start: int | None = None) -> Schedule:
         """num_steps steps from ``start`` (default T-1) to 0, denser towards 0.
 
@@ -128,7 +135,7 @@ class Schedule:
         """num_steps steps at 0, T/n, 2T/n …, as DDRM and DDNM visit them; T-1 is not among them,
         but where it is the only one."""
         if num_steps == 1:
-            return self.keep([len(self) - 1])
+            return self.evenly(1)
         return self.keep([k * len(self) // num_steps for k in range(num_steps)])
 
     def karras(self, num_steps: int, start: int | None = None, rho: float = 7.0) -> Schedule:

@@ -150,8 +150,7 @@ class TiledPrior:
         log_variance = strips[0].log_variance
         if log_variance.shape[-1] > 1:
             log_variance = torch.cat([strip.log_variance for strip in strips], dim=-2)
-        # The posterior mean is linear in x0, so fusing x0 fuses the mean.
-        return Denoised(x0, self.schedule.q_posterior_mean(x0, x_t, i), log_variance)
+        return Denoised(x0, log_variance)
 
     def strips(self, x_t: torch.Tensor, i: int) -> Iterator[Strip]:
         """The answer from top to bottom, as soon as the windows over each strip of rows are done.
@@ -212,7 +211,6 @@ class TiledPrior:
                 learned = denoised.log_variance.shape[0] > 1
                 yield window, Denoised(
                     denoised.x0[rows],
-                    denoised.mean[rows],
                     denoised.log_variance[rows] if learned else denoised.log_variance,
                 )
                 self.window_done()

@@ -1,6 +1,7 @@
 """What can go wrong with a file, said in one sentence to the person who chose it."""
 
 import os
+import traceback
 from pathlib import Path
 
 
@@ -19,6 +20,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     texts = ("can't allocate memory", "not enough memory", "Insufficient memory", "bad allocation")
     library = isinstance(error, RuntimeError) or type(error).__module__ == "cv2"
     return named or (library and any(text in str(error) for text in texts))
+
+
+def unexpected(subject: str, error: Exception) -> str:
+    """The sentence for an error that nobody foresaw; its traceback goes to the standard error if
+    GDP_DEBUG is set."""
+    if os.environ.get("GDP_DEBUG"):
+        traceback.print_exception(error)
+    return (
+        f"{subject} failed unexpectedly ({type(error).__name__}: {one_line(error)}); "
+        "please report it."
+    )
+
+
+def one_line(error: object) -> str:
+    return " ".join(str(error).split())
 
 
 def shown(path: str | os.PathLike[str]) -> str:

@@ -48,21 +48,22 @@ class BlindRestoration(GenerativeDiffusionPrior):
         like_x = len(self.y) == 1 and self.y.shape[-2:] == given.size.shape
         self.target = self.y if like_x else self.degradation.initial(self.y)
         self.on_simplex = given.values["kernel"] == "simplex"
-        self.kernel_term = DataTerm(self.degradation, self.y)  # of the kernel, x̃0 being given
+        self.kernel_term = DataTerm()  # of the kernel, x̃0 being given
         if isinstance(self.degradation, BlindBlur) and not self.on_simplex:
             # One for each channel, (3, h, w).
             self.kernels = self.degradation.kernel.expand(self.y.shape[1], -1, -1).clone()
-            self.data.function = lambda x: _blurred(x, self.kernels)
         self.mask_kind = given.values["mask"]
         self.mask = self.y.new_zeros(1, 1, 1, 1)
-        if self.mask_kind != "none":
-            unmasked = self.data.function
-            self.data.function = lambda x: unmasked(x) + self._mask_like(self.y)
         if self.mask_kind == "smooth":
             self.mask = self.y.new_zeros(1, self.y.shape[1], SMOOTH_MASK_SIDE, SMOOTH_MASK_SIDE)
         elif self.mask_kind == "paper":
             uniform = torch.rand(self.y.shape, generator=torch.Generator().manual_seed(0))
             self.mask = 2 * PUBLISHED_MASK_START * uniform.to(self.y)
+
+    def degraded(self, x: torch.Tensor) -> torch.Tensor:
+        has_kernels = isinstance(self.degradation, BlindBlur) and not self.on_simplex
+        y = _blurred(x, self.kernels) if has_kernels else super().degraded(x)
+        return y if self.mask_kind == "none" else y + self._mask_like(self.y)
 
     def _mask_like(self, y: torch.Tensor) -> torch.Tensor:
         """M, which is added to what the degradation makes of x; y's scale, twice that of [0, 1]."""
@@ -96,7 +97,7 @@ class BlindRestoration(GenerativeDiffusionPrior):
             left = F.adaptive_avg_pool2d(self.data.residual, SMOOTH_MASK_SIDE)
             self.mask = self.mask + SMOOTH_MASK_RATE * left
         elif self.mask_kind == "paper":
-            slope = -2 * self.data.residual / self.y.numel()
+            slope = -2 * self.data.residual / PUBLISHED_VALUES
             self.mask = self.mask - PUBLISHED_MASK_RATE * slope
 
     def _learn_degradation(self, x: torch.Tensor) -> None:
@@ -111,9 +112,8 @@ class BlindRestoration(GenerativeDiffusionPrior):
         """A projected gradient step, as long as is safe.  It is differences that have to agree:
         the values of a photo are so alike that they hardly tell one kernel from another."""
         term = self.kernel_term
-        term.function = lambda kernel: _differences(_blurred(x, kernel))
-        term.y = _differences(self.y - self._mask_like(self.y))
-        term.look(blur.kernel)
+        wanted = _differences(self.y - self._mask_like(self.y))
+        term.look(lambda kernel: _differences(_blurred(x, kernel)), wanted, blur.kernel)
         blur.replace(on_the_simplex(blur.kernel - term.gradient / term.curvature))
 
     def _learn_as_published(self, blur: BlindBlur, x: torch.Tensor) -> None:
@@ -122,8 +122,7 @@ class BlindRestoration(GenerativeDiffusionPrior):
         mean."""
         term = self.kernel_term
         wanted = self.y - self._mask_like(self.y)
-        term.function, term.y = partial(_blurred, unit(x)), unit(wanted)
-        term.look(self.kernels)
+        term.look(partial(_blurred, unit(x)), unit(wanted), self.kernels)
         self.kernels -= PUBLISHED_RATE * 2 * term.gradient / self.y.numel()
         blur.replace(self.kernels.mean(dim=0))
 

@@ -37,7 +37,7 @@ class PosteriorSampling(ReverseProcess):
 
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
-        self.data = DataTerm(self.degradation, self.y)
+        self.data = DataTerm()
         pixels = given.size.width * given.size.height
         self.zeta = given.values.get("step", 0.3) * (pixels**0.5 / SIDE)
         self.zeta *= PUBLISHED_STEPS / len(self.schedule)
@@ -61,16 +61,17 @@ class PosteriorSampling(ReverseProcess):
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         denoised = prior(x_t, i)
-        self.data.look(denoised.x0)
+        self.data.look(self.degradation, self.y, denoised.x0)
         misfit = float(self.data.residual.norm())
         length = min(self.zeta / max(misfit, 1e-12), 1 / self.data.curvature)
         pull = prior.pull_back(x_t, i, length * self.data.gradient)
         self.degradation.fit(denoised.x0, self.y)
+        mean = self.schedule.q_posterior_mean(denoised.x0, x_t, i)
         if i == 0:
-            result = denoised.mean - pull
+            result = mean - pull
             return result.clamp(-1, 1), result
         noise = (0.5 * denoised.log_variance).exp() * standard_normal(x_t, generator)
-        return denoised.x0, denoised.mean + noise - pull
+        return denoised.x0, mean + noise - pull
 
 
 HELP = """Asks at each of a thousand steps how the whole network would have to be nudged so that the

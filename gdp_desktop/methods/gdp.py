@@ -42,7 +42,7 @@ class GenerativeDiffusionPrior(ReverseProcess):
     def __init__(self, given: Assignment, *, at_x0: bool, with_sigma: bool) -> None:
         super().__init__(given)
         self.at_x0, self.with_sigma = at_x0, with_sigma
-        self.data = DataTerm(self.degradation, self.y)
+        self.data = DataTerm()
         self.published = given.problem.published
         self.scale = given.values.get("scale", 1.0)
         # Values of y for one pixel of x.
@@ -53,15 +53,19 @@ class GenerativeDiffusionPrior(ReverseProcess):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         denoised = prior(x_t, i)
         x = denoised.x0 if self.at_x0 else x_t
-        self.data.look(x)
+        self.data.look(self.degraded, self.y, x)
         shift = -self.step_length(i) * (self.data.gradient + self._pull_of_quality(x))
-        mean = denoised.mean + shift
+        mean = self.schedule.q_posterior_mean(denoised.x0, x_t, i) + shift
         self.learn(x)
         if i == 0:
             return mean.clamp(-1, 1), mean
         noise = (0.5 * denoised.log_variance).exp() * standard_normal(x_t, generator)
         self.look_back(x_t, shift, mean, noise, denoised.log_variance)
         return denoised.x0, mean + noise
+
+    def degraded(self, x: torch.Tensor) -> torch.Tensor:
+        """D_φ(x), the shape of y."""
+        return self.degradation(x)
 
     def learn(self, x: torch.Tensor) -> None:
         """One step of φ."""

@@ -32,9 +32,7 @@ class ReverseProcess(ABC):
 
     def choose_schedule(self) -> Schedule:
         """The timesteps to visit; evenly spaced over the whole process by default."""
-        schedule, steps = self.given.prior.schedule, self.given.steps
-        # A single step that is told of no noise would leave all of it.
-        return schedule.respace(steps) if steps > 1 else schedule.strided(1)
+        return self.given.prior.schedule.evenly(self.given.steps)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         """x_T (1, 3, H, W): standard normal noise."""

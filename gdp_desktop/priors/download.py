@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from gdp_desktop import __version__
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
+from gdp_desktop.image.errors import one_line
 from gdp_desktop.priors.catalogue import Known, known_named, offered
 from gdp_desktop.priors.checks import assert_answers
 from gdp_desktop.priors.formats import read_prior
@@ -98,7 +99,7 @@ def fetch(url: str, part: Path, on_bytes: OnBytes) -> None:
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise CheckpointError(
-            f"The download from {host} broke off or could not begin ({_one_line(reason)}); look at "
+            f"The download from {host} broke off or could not begin ({one_line(reason)}); look at "
             f"your connection, and {GO_ON}."
         ) from error
     if total and (size := part.stat().st_size) < total:
@@ -155,7 +156,7 @@ def _checked(url: str) -> str:
     if address.scheme == "https" or (address.scheme == "http" and address.hostname in HERE):
         return url
     raise CheckpointError(
-        f"The address {_one_line(url)} is not encrypted (https) and was not opened; report it."
+        f"The address {one_line(url)} is not encrypted (https) and was not opened; report it."
     )
 
 
@@ -170,7 +171,3 @@ class _OnlySafeRedirects(urllib.request.HTTPRedirectHandler):
             fp.close()
             raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())

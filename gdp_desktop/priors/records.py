@@ -20,6 +20,7 @@ RECEIPT = ".receipt.json"
 MEMORY = "measured.json"
 # Smaller files are hashed again each time.
 WORTH_REMEMBERING = 50_000_000
+KINDS = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,28 @@ class Speed:
     device: str
     precision: str
 
+    @property
+    def kind(self) -> str:
+        """A computer's graphics cards count as alike."""
+        return kind_of(self.device)
+
+
+def kind_of(device: str) -> str:
+    """What "cuda:1" is one of; one of KINDS."""
+    return device.partition(":")[0]
+
 
 def write_receipt(path: Path, digests: Mapping[str, str], source: str, terms: str) -> None:
-    """Notes what arrived at ``path``: the hash of each file, where from, and on which terms."""
+    """Notes what arrived at ``path``: the hash of each file, where from, and on which terms.
+
+    Where that cannot be written the prior is as good as one that was put there by hand.
+    """
     receipt = {"files": dict(digests), "source": source, "terms": terms}
-    atomic_write(_receipt_path(path), _as_bytes(receipt), overwrite=True)
+    # That of another prior of this name must not stay.
+    with suppress(OSError):
+        _receipt_path(path).unlink(missing_ok=True)
+    with suppress(PhotoError, OSError):
+        atomic_write(_receipt_path(path), _as_bytes(receipt), overwrite=True)
 
 
 def received(path: Path) -> dict[str, str]:
@@ -60,22 +78,24 @@ def digest_of(file: Path) -> str:
     return digest
 
 
-def speed_of(file: Path) -> Speed | None:
-    """The speed measured on this machine, if it was."""
-    try:
-        return Speed(**_remembered(file)[_speed_key()])
-    except (KeyError, TypeError):
-        return None
+def speeds_of(file: Path) -> tuple[Speed, ...]:
+    """The speeds measured on this machine: on its processor, on a graphics card, or none."""
+    remembered = _remembered(file)
+    speeds = []
+    for kind in KINDS:
+        with suppress(KeyError, TypeError):
+            speeds.append(Speed(**remembered[_speed_key(kind)]))
+    return tuple(speeds)
 
 
 def remember_speed(file: Path, speed: Speed) -> None:
     made_user_folder()
-    _remember(file, **{_speed_key(): asdict(speed)})
+    _remember(file, **{_speed_key(speed.kind): asdict(speed)})
 
 
-def _speed_key() -> str:
+def _speed_key(kind: str) -> str:
     # A home folder may be shared by several machines, and a machine by other work.
-    return f"speed on {platform.node()} with {cores()} threads"
+    return f"speed of {kind} on {platform.node()} with {cores()} threads"
 
 
 def _receipt_path(path: Path) -> Path:

@@ -12,7 +12,7 @@ from gdp_desktop.image.errors import shown
 from gdp_desktop.priors.catalogue import Known, recognised
 from gdp_desktop.priors.formats import blank_prior, format_of
 from gdp_desktop.priors.places import DEFAULT_PRIOR, name_of, prior_paths
-from gdp_desktop.priors.records import Speed, digest_of, speed_of
+from gdp_desktop.priors.records import Speed, digest_of, speeds_of
 from gdp_desktop.priors.weights import Weights, open_weights
 
 
@@ -22,7 +22,7 @@ class PriorInfo:
 
     ``licence`` and ``terms`` are "" where nothing is known; ``is_published`` says that the file is
     byte for byte one of the catalogue.  ``validation`` is what the file itself says it is worth on
-    photos it never saw, ``speed`` what was measured on this machine.
+    photos it never saw, ``speeds`` what was measured on this machine.
     """
 
     name: str
@@ -40,7 +40,7 @@ class PriorInfo:
     is_published: bool = False
     is_default: bool = False
     validation: Any = None
-    speed: Speed | None = None
+    speeds: tuple[Speed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,8 @@ class Survey:
     problems: list[str] = field(default_factory=list)
 
 
-def list_priors() -> list[PriorInfo]:
-    """Every usable prior in the folders, the default first."""
-    return survey().priors
-
-
 def survey() -> Survey:
+    """Everything in the folders, looked through now."""
     found = Survey()
     for path in prior_paths():
         # One unreadable file must not hide the others.
@@ -98,7 +94,7 @@ def describe(path: Path) -> PriorInfo:
         is_published=known is not None and known.sha256 == sha256,
         is_default=name == DEFAULT_PRIOR,
         validation=training.get("validation"),
-        speed=speed_of(weights.file),
+        speeds=speeds_of(weights.file),
     )
 
 

@@ -6,7 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from gdp_desktop.diffusion.prior import NetworkPrior, Prior, UNetPrior
 from gdp_desktop.image.errors import is_out_of_memory
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import find_prior
-from gdp_desktop.priors.records import Speed, remember_speed
+from gdp_desktop.priors.records import Speed, kind_of, remember_speed
 from gdp_desktop.priors.shelf import PriorInfo, describe
 from gdp_desktop.priors.weights import open_weights
 from gdp_desktop.restoration.job import CancelToken
@@ -115,9 +115,8 @@ def _load(path: Path, device: str) -> LoadedPrior:
 
 
 def speed_on(device: str, info: PriorInfo) -> Speed | None:
-    """What was measured on a device of that kind: a computer's cards count as alike."""
-    kind = device.partition(":")[0]
-    return info.speed if info.speed and info.speed.device.partition(":")[0] == kind else None
+    """What was measured on a device of that kind."""
+    return next((speed for speed in info.speeds if speed.kind == kind_of(device)), None)
 
 
 def notes_on(info: PriorInfo) -> tuple[str, ...]:
@@ -185,5 +184,7 @@ def measured_speed(
     speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
     remember_speed(open_weights(find_prior(name_or_path)).file, speed)
     with _loading:
-        _kept.clear()
+        for kept_on, (found, kept) in _kept.items():
+            if kept.sha256 == loaded.sha256 and kind_of(kept_on) == speed.kind:
+                _kept[kept_on] = found, replace(kept, speed=speed)
     return speed

@@ -19,7 +19,7 @@ def samples(prior: Prior, count: int, side: int, steps: int, seed: int) -> Itera
     ``side`` is a multiple of the prior's stride; picture n has the seed ``seed + n``, so it does
     not depend on how many are drawn.
     """
-    prior = prior.respaced(prior.schedule.respace(steps))
+    prior = prior.respaced(prior.schedule.evenly(steps))
     for n in range(count):
         generator = torch.Generator().manual_seed(seed + n)
         x_t = standard_normal(torch.empty(1, 3, side, side), generator)

@@ -43,6 +43,7 @@ class PriorsDialog(QDialog):
         self._shelf = shelf
         self._list = QTreeWidget(rootIsDecorated=False)
         self._about = QLabel(wordWrap=True, objectName="help")
+        self._problems = QLabel(wordWrap=True)
         self._bar = QProgressBar(textVisible=False, maximum=PARTS)
         self._said = QLabel(wordWrap=True)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -81,7 +82,7 @@ class PriorsDialog(QDialog):
         self._said.hide()
         column = QVBoxLayout(self)
         column.addWidget(self._list, 1)
-        for widget in (self._about, self._bar, self._said, self._buttons):
+        for widget in (self._about, self._problems, self._bar, self._said, self._buttons):
             column.addWidget(widget)
 
     def _renew(self) -> None:
@@ -92,6 +93,8 @@ class PriorsDialog(QDialog):
             item = QTreeWidgetItem([prior.name, *facts])
             item.setToolTip(0, prior.path)
             self._list.addTopLevelItem(item)
+        self._problems.setText("\n".join(self._shelf.problems))
+        self._problems.setVisible(bool(self._shelf.problems))
         if first := self._list.topLevelItem(0):
             self._list.setCurrentItem(first)
         menu = self._download.menu()

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import find_photos, free_path, result_path
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.image.pyramid import Pyramid
+from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Finished
 from gdp_desktop.restoration.restore import saved_beside
 from gdp_desktop.worker.display import display_pyramid
@@ -115,7 +116,8 @@ class _Worker(QObject):
         try:
             self.ended.emit(work())
         except Exception as error:
-            self.ended.emit(Failed(str(error) or type(error).__name__, subject))
+            named = shown(subject) if isinstance(subject, Path) else "The photo"
+            self.ended.emit(Failed(sentence_of(error, named), subject))
 
 
 class Loader(QObject):

@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.importing import OnBytes
-from gdp_desktop.priors.shelf import PriorInfo
+from gdp_desktop.priors.shelf import PriorInfo, Survey
+from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Cancelled, CancelToken
 from gdp_desktop.worker.runner import stop_thread
 
@@ -41,10 +42,17 @@ class _Worker(QObject):
     stopped = Signal()
     failed = Signal(str)
 
-    def __init__(self, list_priors: Callable[[], Sequence[PriorInfo]]) -> None:
+    def __init__(self, survey: Callable[[], Survey]) -> None:
         super().__init__()
-        self._list_priors = list_priors
+        self._survey = survey
         self._next = 0.0
+
+    @Slot()
+    def look(self) -> None:
+        try:
+            self.listed.emit(self._survey())
+        except Exception as error:
+            self.failed.emit(sentence_of(error, "Listing the priors"))
 
     @Slot(object, object)
     def take(self, taking: Taking, token: CancelToken) -> None:
@@ -56,17 +64,18 @@ class _Worker(QObject):
 
         try:
             info = taking(on_bytes)
-            self.listed.emit(list(self._list_priors()))
+            self.listed.emit(self._survey())
             self.imported.emit(info)
         except Cancelled:
             self.stopped.emit()
         except Exception as error:
-            self.failed.emit(str(error) or type(error).__name__)
+            self.failed.emit(sentence_of(error, "Taking in the prior"))
 
 
 class PriorShelf(QObject):
-    """Lives in the GUI thread; ``priors`` are those that were last listed, the default first, and
-    ``offers`` the published ones that can be downloaded.
+    """Lives in the GUI thread; ``priors`` are those that were last listed, the default first,
+    ``problems`` a sentence for each that cannot be used, and ``offers`` the published ones that can
+    be downloaded.  ``changed`` is heard when the first list is there, and of every later one.
 
     One prior is taken in at a time: ``progressed`` (bytes done, of all) is heard of it, and then
     ``imported``, ``stopped`` or ``failed``.
@@ -78,29 +87,33 @@ class PriorShelf(QObject):
     stopped = Signal()
     failed = Signal(str)
     _asked = Signal(object, object)
+    _asked_to_look = Signal()
 
     def __init__(
         self,
-        list_priors: Callable[[], Sequence[PriorInfo]],
+        survey: Callable[[], Survey],
         import_prior: ImportPrior,
         download: DownloadPrior,
         offers: Sequence[Known],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.priors = tuple(list_priors())
+        self.priors: tuple[PriorInfo, ...] = ()
+        self.problems: tuple[str, ...] = ()
         self._import_prior, self._download, self._offers = import_prior, download, offers
         self._token: CancelToken | None = None
-        self._worker = _Worker(list_priors)
+        self._worker = _Worker(survey)
         self._thread = QThread()
         self._worker.moveToThread(self._thread)
         self._asked.connect(self._worker.take)
+        self._asked_to_look.connect(self._worker.look)
         self._worker.listed.connect(self._on_listed)
         self._worker.progressed.connect(self._on_progressed)
         self._worker.imported.connect(self._on_imported)
         self._worker.stopped.connect(self._on_stopped)
         self._worker.failed.connect(self._on_failed)
         self._thread.start()
+        self._asked_to_look.emit()
 
     @property
     def is_busy(self) -> bool:
@@ -140,8 +153,8 @@ class PriorShelf(QObject):
         self._asked.emit(taking, self._token)
 
     @Slot(object)
-    def _on_listed(self, priors: list[PriorInfo]) -> None:
-        self.priors = tuple(priors)
+    def _on_listed(self, found: Survey) -> None:
+        self.priors, self.problems = tuple(found.priors), tuple(found.problems)
         self.changed.emit()
 
     @Slot(float, float)

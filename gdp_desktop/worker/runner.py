@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from gdp_desktop.image.errors import is_out_of_memory, shown
+from gdp_desktop.image.errors import shown
+from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -83,7 +84,7 @@ class _Worker(QObject):
         except Cancelled:
             return Outcome(job, "cancelled")
         except Exception as error:
-            return Outcome(job, "failed", error=_sentence(error, job))
+            return Outcome(job, "failed", error=sentence_of(error, shown(job.source)))
         if finished is None:
             return Outcome(job, "failed", error="The restoration ended without a result.")
         return Outcome(job, "done", finished)
@@ -110,16 +111,6 @@ class _Worker(QObject):
     def _report(self, progress: Progress) -> None:
         if self._throttle.is_open() or progress.done >= progress.total:
             self.progress.emit(progress)
-
-
-def _sentence(error: Exception, job: Job) -> str:
-    if is_out_of_memory(error):
-        return (
-            f"There is not enough memory to restore {shown(job.source)}; close other programs "
-            "or take a smaller photo."
-        )
-    lines = str(error).splitlines()
-    return lines[0] if lines else f"The restoration stopped ({type(error).__name__})."
 
 
 class Runner(QObject):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gdp_desktop.benchmarks.denoising import one_evaluation
-from gdp_desktop.diffusion.prior import GaussianPrior
+from tests.gaussian_prior import GaussianPrior
 
 from .conftest import Bench, rows_of
 

@@ -17,13 +17,14 @@ from gdp_desktop.benchmarks.gdp_released import ReleasedGDP, SlidingWindows
 from gdp_desktop.benchmarks.pictures import Picture
 from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.benchmarks.stopwatch import Enough, Stopwatch
-from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import Denoised, UNetPrior
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.gdp import GenerativeDiffusionPrior
 from gdp_desktop.methods.method import Assignment
+from tests.gaussian_prior import GaussianPrior
 
 from .conftest import Bench, picture, rows_of
 
@@ -61,7 +62,7 @@ def test_windows_are_averaged() -> None:
             found = super().__call__(x_t, i)
             type(self).seen += 1
             x0 = torch.full_like(x_t, float(self.seen))
-            return Denoised(x0, found.mean, found.log_variance)
+            return Denoised(x0, found.log_variance)
 
     wide = torch.zeros(1, 3, 256, 512)
     x0 = TiledPrior(Numbering(0.0, 0.5, window=256), SlidingWindows(256))(wide, 500).x0

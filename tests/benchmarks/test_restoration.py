@@ -10,7 +10,6 @@ import pytest
 from gdp_desktop.benchmarks import restoration
 from gdp_desktop.benchmarks.cases import CASES
 from gdp_desktop.benchmarks.photos import generator_for
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.gdp import GenerativeDiffusionPrior
@@ -18,6 +17,7 @@ from gdp_desktop.methods.method import Assignment
 from gdp_desktop.restoration.restore import checked_steps
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.published import kappa
+from tests.gaussian_prior import GaussianPrior
 
 from .conftest import Bench, picture, rows_of
 

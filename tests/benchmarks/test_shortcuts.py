@@ -13,12 +13,13 @@ from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.benchmarks.shortcuts import AS_IT_IS, SHORTCUTS, gain
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.lanes import tiling_of
-from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 
 from .conftest import Bench, rows_of
 

@@ -20,12 +20,13 @@ from gdp_desktop.benchmarks.speed import (
     summary,
 )
 from gdp_desktop.benchmarks.whole_jobs import in_a_process, made_photo, size_of, sizes_of
-from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.chart import Line, drawn, ticks
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Recipe
+from tests.gaussian_prior import GaussianPrior
 
 
 def request_with(out: Path, *sizes: str) -> Request:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.boundary import Boundary
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary, stored_boundary
 from gdp_desktop.tasks import TASKS, task_named
@@ -22,6 +21,7 @@ from gdp_desktop.training.boundary_search import (
     metric_for,
     scores,
 )
+from tests.gaussian_prior import GaussianPrior
 
 from .conftest import Put, Run
 

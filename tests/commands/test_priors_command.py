@@ -83,7 +83,8 @@ def test_speed_is_measured_when_asked_and_remembered(run: Run, adm: Path) -> Non
     assert "s per window" not in run("priors").out
     assert "s per window of 32×32 on" in run("priors", "--speed").out
     [listed] = json.loads(run("priors", "--json").out)
-    assert listed["speed"]["seconds"] > 0 and listed["speed"]["window"] == 32
+    (speed,) = listed["speeds"]
+    assert speed["seconds"] > 0 and speed["window"] == 32 and speed["device"] == "cpu"
 
 
 def test_terms_are_shown_wherever_the_prior_is_met(

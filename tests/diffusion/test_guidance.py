@@ -16,7 +16,7 @@ from gdp_desktop.diffusion.guidance import (
 )
 from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
-from gdp_desktop.diffusion.prior import Denoised, GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import Denoised, UNetPrior
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
     exposure_loss,
@@ -28,6 +28,7 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.super_resolution import BicubicDownsampling
+from tests.gaussian_prior import GaussianPrior
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -212,7 +213,7 @@ class Forbidding(GaussianPrior):
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
         found = super().__call__(x_t, i)
         weight = torch.ones(1, requires_grad=True)
-        return Denoised(NoWayBack.apply(found.x0, weight), found.mean, found.log_variance)
+        return Denoised(NoWayBack.apply(found.x0, weight), found.log_variance)
 
 
 @pytest.mark.parametrize("sampler", [ddim, ddpm])

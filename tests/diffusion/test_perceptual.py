@@ -11,9 +11,10 @@ from gdp_desktop.diffusion.perceptual import (
     features_of_prior,
     perceptual_distance,
 )
-from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.quality import ssim
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from tests.gaussian_prior import GaussianPrior
 
 
 def picture(seed: int = 0, side: int = 16) -> torch.Tensor:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.adm import ADM, ADMConfig
-from gdp_desktop.diffusion.prior import EpsPrior, GaussianPrior, Prior, UNetPrior, pulled_back
+from gdp_desktop.diffusion.prior import EpsPrior, Prior, UNetPrior, pulled_back
 from gdp_desktop.diffusion.tiler import TiledPrior, Tiler
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from tests.gaussian_prior import GaussianPrior
 
 STEP = 300
 

@@ -12,10 +12,10 @@ import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.samplers import SAMPLERS, ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.tasks.inpainting import Masking
+from tests.gaussian_prior import GaussianPrior
 
 MEAN, STD = 0.1, 0.15
 FULL = Schedule.linear()

@@ -91,6 +91,13 @@ def test_sections_and_strides_fall_where_published() -> None:
     assert FULL.respace("1,1,1").timesteps.tolist() == [0, 334, 667]
 
 
+def test_even_steps_are_no_more_than_there_are_and_a_single_one_is_the_noisiest() -> None:
+    assert FULL.evenly(5).timesteps.tolist() == [0, 250, 500, 749, 999]
+    assert FULL.evenly(1).timesteps.tolist() == [999]
+    short = Schedule.linear(20)
+    assert short.evenly(1000).timesteps.tolist() == list(range(20))
+
+
 def test_respacing_twice_still_names_the_original_timesteps() -> None:
     twice = FULL.respace("ddim100").respace("10")
     assert twice.timesteps.tolist() == [110 * k for k in range(9)] + [990]

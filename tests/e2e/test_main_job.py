@@ -17,7 +17,7 @@ from gdp_desktop.image.mask import save_mask
 from gdp_desktop.methods import METHODS
 from gdp_desktop.priors.download import download
 from gdp_desktop.priors.importing import import_prior
-from gdp_desktop.priors.shelf import list_priors
+from gdp_desktop.priors.shelf import survey
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
@@ -41,8 +41,8 @@ RECIPE = Recipe("inpainting", {"freedom": 1.0}, steps=3, seed=5, device="cpu")
 
 @pytest.fixture
 def program(qtbot: QtBot) -> Iterator[Program]:
-    assert list_priors(), "the prior that ships with the program is missing from models/"
-    shelf = PriorShelf(list_priors, import_prior, download, ())
+    assert survey().priors, "the prior that ships with the program is missing from models/"
+    shelf = PriorShelf(survey, import_prior, download, ())
     program = Program(restore, Repertoire(TASKS, METHODS, shelf))
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 
 MEAN, STD = 0.1, 0.15
 SIZE = Size(48, 48)

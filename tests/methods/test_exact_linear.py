@@ -9,7 +9,6 @@ import torch
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.kernels import motion_kernel
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
@@ -17,6 +16,7 @@ from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 
 SIDE, MEAN, STD, SEEN = 48, 0.1, 0.25, 0.35
 PRIOR = GaussianPrior(MEAN, STD, window=SIDE)

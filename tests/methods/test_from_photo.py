@@ -7,13 +7,13 @@ import torch
 
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.kernels import gaussian_kernel
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given
+from tests.gaussian_prior import GaussianPrior
 from tests.methods.closed_form import (
     MEAN,
     STD,

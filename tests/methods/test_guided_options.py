@@ -8,7 +8,6 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
@@ -18,6 +17,7 @@ from gdp_desktop.methods.pyramid import Pyramid, halvings
 from gdp_desktop.methods.wavelet import Wavelet
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 
 MEAN, STD, SIDE = 0.1, 0.3, 64
 PRIOR = GaussianPrior(MEAN, STD, window=SIDE)

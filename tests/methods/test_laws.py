@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.prior import GaussianPrior, Prior, UNetPrior
+from gdp_desktop.diffusion.prior import Prior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
@@ -18,6 +18,7 @@ from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.methods.pyramid import Pyramid
 from gdp_desktop.tasks import TASKS, TaskError
 from gdp_desktop.tasks.task import Given, Problem, Task
+from tests.gaussian_prior import GaussianPrior
 
 SIZE = Size(64, 40)
 STEPS = 3
@@ -106,6 +107,14 @@ def test_is_described_in_sentences(method: Method) -> None:
 def test_unknown_parameters_are_refused(method: Method) -> None:
     with pytest.raises(TaskError, match="no parameter"):
         method.values({"nonsense": 1})
+
+
+@every_method
+def test_more_steps_than_the_process_has_are_as_many_as_it_has(method: Method) -> None:
+    few = CLOSED_FORM.respaced(CLOSED_FORM.schedule.evenly(6))
+    given = assignment(method, posed(next(able(method))), few, steps=1000)
+    found, done, promised = estimates(method, given)
+    assert done == promised and bool(torch.isfinite(found[-1].x0).all())
 
 
 def test_an_unknown_method_is_refused() -> None:

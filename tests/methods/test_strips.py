@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.degradation import BlockMean
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
     ALIGNMENT,
@@ -30,6 +29,7 @@ from gdp_desktop.restoration.pixels import as_tensor, composed, consistency
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Given, Problem, Task
+from tests.gaussian_prior import GaussianPrior
 
 all_tasks = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 # Higher than the strips in which a level begins, and than several windows.

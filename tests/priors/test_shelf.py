@@ -18,7 +18,7 @@ from gdp_desktop.priors.checks import verify
 from gdp_desktop.priors.importing import import_prior
 from gdp_desktop.priors.places import find_prior, name_of
 from gdp_desktop.priors.records import Speed
-from gdp_desktop.priors.shelf import describe, list_priors, survey
+from gdp_desktop.priors.shelf import describe, survey
 from gdp_desktop.priors.weights import open_weights
 
 from .conftest import MAKERS, contents, every_format, put_adm, put_diffusers, put_unet, refusal
@@ -39,7 +39,7 @@ def test_imported_listed_found_and_verified(format: str, given: Path, models: Pa
     assert contents(given) == before
     assert info.name == name_of(source) and info.format == format
     assert Path(info.path).parent == models and find_prior(info.name) == Path(info.path)
-    assert list_priors() == [info] == [describe(find_prior(info.name))]
+    assert survey().priors == [info] == [describe(find_prior(info.name))]
     assert info.sha256 == sha256_of(open_weights(source).file)
     assert heard[-1][0] == heard[-1][1] == sum(f.stat().st_size for f in open_weights(source).files)
     verdict = verify(find_prior(info.name))
@@ -65,7 +65,7 @@ def test_a_prior_of_another_format_is_replaced_too(given: Path, models: Path) ->
     import_prior(put_adm(given, "one.pt"))
     shutil.move(put_diffusers(given), given / "one")
     import_prior(given / "one", overwrite=True)
-    [info] = list_priors()
+    [info] = survey().priors
     assert (info.name, info.format) == ("one", "diffusers")
     assert {path.name for path in models.iterdir()} == {"one", "one.receipt.json"}
 
@@ -78,7 +78,7 @@ def test_the_program_s_own_are_not_shadowed(
     monkeypatch.setattr(places, "MODEL_FOLDERS", (tmp_path / "own",))
     source = put_adm(given, "photo-small.pt")
     assert "comes with the program" in refusal(import_prior, source, overwrite=True)
-    assert [info.is_default for info in list_priors()] == [True]
+    assert [info.is_default for info in survey().priors] == [True]
 
 
 def test_a_full_disk_leaves_nothing_behind(
@@ -152,7 +152,7 @@ def test_bad_ones_are_told_beside_the_others(models: Path) -> None:
     (models / "bad.pt").write_bytes(b"")
     (models / "notes.txt").write_text("hello")
     found = survey()
-    assert [info.name for info in found.priors] == ["good"] == [i.name for i in list_priors()]
+    assert [info.name for info in found.priors] == ["good"] == [i.name for i in survey().priors]
     assert len(found.problems) == 1 and "bad.pt" in found.problems[0]
 
 
@@ -224,11 +224,19 @@ class TestMemory:
     def test_speed_is_kept_until_the_file_changes(self, given: Path) -> None:
         path = put_unet(given)
         speed = Speed(0.25, 64, "cpu", "float32")
-        assert records.speed_of(path) is None
+        assert records.speeds_of(path) == ()
         records.remember_speed(path, speed)
-        assert records.speed_of(path) == speed == describe(path).speed
+        assert records.speeds_of(path) == (speed,) == describe(path).speeds
         path.write_bytes(path.read_bytes() + b" ")
-        assert records.speed_of(path) is None
+        assert records.speeds_of(path) == ()
+
+    def test_a_processor_and_a_card_have_a_speed_each(self, given: Path) -> None:
+        path = put_unet(given)
+        slow = Speed(1.0, 64, "cpu", "float32")
+        fast, again = (Speed(0.1, 64, card, "float16") for card in ("cuda:1", "cuda"))
+        for speed in (slow, fast, again):
+            records.remember_speed(path, speed)
+        assert records.speeds_of(path) == (slow, again)
 
     @pytest.mark.parametrize("text", ["", "[", "[]", '{"files": 3}', "null"])
     def test_a_damaged_memory_is_forgotten(self, text: str, models: Path) -> None:
@@ -236,9 +244,9 @@ class TestMemory:
         path = put_unet(models)
         (models / records.MEMORY).write_text(text)
         (models / f"{path.stem}{records.RECEIPT}").write_text(text)
-        assert describe(path).speed is None and not verify(path).problem
+        assert not describe(path).speeds and not verify(path).problem
         records.remember_speed(path, Speed(1.0, 8, "cpu", "float32"))
-        assert describe(path).speed is not None
+        assert describe(path).speeds
 
 
 @pytest.mark.parametrize("platform, variable", [

@@ -11,12 +11,12 @@ import torch
 
 from gdp_desktop import tasks
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
 from gdp_desktop.tasks.task import Given, Problem, Values
+from tests.gaussian_prior import GaussianPrior
 
 
 class Known(Degradation):

@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.priors.records import Speed
-from gdp_desktop.restoration import memory
+from gdp_desktop.restoration import memory, priors
 from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Job, Recipe
@@ -31,6 +31,7 @@ SPEED = Speed(2.0, 512, "cpu", "float32")
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GDP_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr(priors, "_kept", {})  # with the speeds of another folder
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import load_photo
@@ -17,6 +16,7 @@ from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
 from gdp_desktop.tasks import TaskError
+from tests.gaussian_prior import GaussianPrior
 
 SIZE = Size(400, 24)
 

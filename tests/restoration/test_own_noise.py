@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.methods.own_noise import LARGEST_GAIN, starting_sigma, taken_back
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 
 STD, SIGMA = 0.15, 0.1
 SIZE = Size(96, 96)

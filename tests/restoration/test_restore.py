@@ -17,7 +17,7 @@ from safetensors.torch import save
 from gdp_desktop.diffusion import kernel_search
 from gdp_desktop.diffusion.blind_blur import NO_BLUR
 from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
-from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
@@ -40,6 +40,7 @@ from gdp_desktop.restoration.preview import PREVIEW_SIDE
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS, TaskError
+from tests.gaussian_prior import GaussianPrior
 
 SIZES = [(1, 1), (5, 3), (17, 23), (64, 48), (130, 70)]
 all_tasks = pytest.mark.parametrize("task", TASKS)
@@ -389,7 +390,7 @@ def test_invalid_numbers_end_in_one_sentence(
     class Broken(GaussianPrior):
         def __call__(self, x_t, i):
             found = super().__call__(x_t, i)
-            return replace(found, x0=found.x0 * math.nan, mean=found.mean * math.nan)
+            return replace(found, x0=found.x0 * math.nan)
 
     loaded = priors.LoadedPrior(Broken(0.0, 0.3, stride=8), "broken", "", "cpu")
     monkeypatch.setattr(engine, "load_prior", lambda name, device: loaded)

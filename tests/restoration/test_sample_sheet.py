@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.restoration.sample_sheet import MARGIN, samples, sheet
+from tests.gaussian_prior import GaussianPrior
 
 
 def test_samples_are_distributed_as_the_prior_says() -> None:
@@ -11,6 +11,11 @@ def test_samples_are_distributed_as_the_prior_says() -> None:
     values = pictures / 127.5 - 1
     # 12 000 values: the mean is known to 0.003; a respaced walk is a little too narrow.
     assert abs(values.mean() - 0.2) < 0.02 and abs(values.std() - 0.3) < 0.03
+
+
+def test_of_pure_noise_a_single_step_knows_the_mean_alone() -> None:
+    (picture,) = samples(GaussianPrior(0.2, 0.3), 1, 32, 1, seed=0)
+    assert np.abs(picture / 127.5 - 1 - 0.2).max() < 0.03
 
 
 def test_a_picture_has_its_own_seed() -> None:

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.denoise import Noise, averaged
 from gdp_desktop.tasks.task import Given, Problem
+from tests.gaussian_prior import GaussianPrior
 
 TASK = task_named("denoise")
 SIGMA = 10 / 127.5

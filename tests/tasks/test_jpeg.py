@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gdp_desktop.diffusion.jpeg import Jpeg, shrunk_by, turned, turned_back
-from gdp_desktop.diffusion.prior import GaussianPrior
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.jpeg_file import read_components, read_compression, standard_tables
@@ -21,6 +20,7 @@ from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
+from tests.gaussian_prior import GaussianPrior
 from tests.image.handmade import grey_profile, smooth
 
 WHOLE = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}

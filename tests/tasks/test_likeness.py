@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
 from gdp_desktop.diffusion.perceptual import Features, features_if_any
-from gdp_desktop.diffusion.prior import GaussianPrior, UNetPrior
+from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.diffusion.vgg import VGG16
 from gdp_desktop.image.geometry import Size
@@ -22,6 +22,7 @@ from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.likeness import LIKENESS, SMALLEST_SIDE, likeness_of, unlikeness
 from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
+from tests.gaussian_prior import GaussianPrior
 
 SIDE = 32
 OFFERING = {task.id: task for task in TASKS.values() if LIKENESS[0] in task.params}

@@ -14,10 +14,11 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
+from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
 from gdp_desktop.priors.catalogue import Known
-from gdp_desktop.priors.shelf import PriorInfo
+from gdp_desktop.priors.shelf import PriorInfo, Survey
 from gdp_desktop.restoration.job import CancelToken, Job
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.param import Param
@@ -53,13 +54,14 @@ class FakeShelf:
     def __init__(self) -> None:
         self.slow = threading.Event()
         self.priors = [prior("photo-small", is_default=True), prior("other")]
+        self.problems: list[str] = []
 
-    def list_priors(self) -> list[PriorInfo]:
-        return self.priors
+    def survey(self) -> Survey:
+        return Survey(list(self.priors), list(self.problems))
 
     def import_prior(self, source: Path, *, on_bytes: Callable[[int, int], None]) -> PriorInfo:
         if not source.stat().st_size:
-            raise ValueError(f"{source.name} holds nothing; choose a file of weights.")
+            raise CheckpointError(f"{source.name} holds nothing; choose a file of weights.")
         on_bytes(1, 2)
         self.priors.append(prior(source.stem, licence="MIT", terms="Do as you like."))
         return self.priors[-1]
@@ -93,7 +95,9 @@ def shelf() -> FakeShelf:
 
 @pytest.fixture
 def program(qtbot: QtBot, engine: FakeEngine, shelf: FakeShelf) -> Iterator[Program]:
-    priors = PriorShelf(shelf.list_priors, shelf.import_prior, shelf.download, (shelf.published,))
+    priors = PriorShelf(shelf.survey, shelf.import_prior, shelf.download, (shelf.published,))
+    with qtbot.waitSignal(priors.changed, timeout=5000):
+        pass
     program = Program(engine, Repertoire(ALL_TASKS, ALL_METHODS, priors), price)
     qtbot.addWidget(program.window)
     program.window.resize(1000, 700)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.ui.main_window import MainWindow
+from gdp_desktop.ui.panels.task_panel import TaskPanel
 from gdp_desktop.ui.priors_dialog import PriorsDialog
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ def choosable(window: MainWindow) -> list[str]:
 def test_it_lists_what_there_is(dialog: PriorsDialog) -> None:
     assert rows(dialog)[0] == ["photo-small", "8.4 million", "33 MB", "not stated"]
     assert "This is the default." in said(dialog)
+
+
+def test_it_says_why_one_cannot_be_used(
+    qtbot: QtBot, window: MainWindow, dialog: PriorsDialog, shelf: FakeShelf
+) -> None:
+    sentence = "photo-small.safetensors is cut off; put another copy there."
+    shelf.priors, shelf.problems = shelf.priors[1:], [sentence]
+    with qtbot.waitSignal(window._repertoire.shelf.changed, timeout=5000):
+        window._repertoire.shelf._asked_to_look.emit()
+    assert sentence in said(dialog) and choosable(window) == ["other"]
+    assert window.panel(TaskPanel).recipe().prior == "other"
 
 
 def test_a_prior_that_is_taken_in_can_be_chosen(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.job import CancelToken, Event, Job, Preview, Progress, Recipe
 from gdp_desktop.worker.runner import Outcome, Restore, Runner
 
@@ -64,8 +65,9 @@ def test_the_sentence_of_a_failure_is_handed_on(
         (MemoryError(), "not enough memory"),
         # As torch says it of main memory.
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "enough memory"),
-        (RuntimeError("shapes do not fit"), "shapes do not fit"),
-        (KeyError(), "KeyError"), (ValueError("a\nb"), "a"),
+        (PhotoError("a is damaged;\nopen another copy."), "a is damaged; open another copy."),
+        (RuntimeError("shapes do not fit"), "unexpectedly (RuntimeError: shapes do not fit)"),
+        (KeyError(), "unexpectedly (KeyError: )"), (ValueError("a\nb"), "(ValueError: a b)"),
     ],
 )
 def test_every_failure_gets_one_sentence(

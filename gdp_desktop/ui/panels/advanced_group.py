@@ -45,6 +45,8 @@ class AdvancedGroup(QWidget):
         self._steps = QSpinBox(minimum=1, maximum=MAX_STEPS)
         self._seed = QSpinBox(minimum=0, maximum=MAX_SEED)
         self._prior = QComboBox()
+        # Also of a prior that is not listed yet.
+        self._wanted_prior = ""
         self._device = QComboBox()
         self._memory = QDoubleSpinBox(
             minimum=0, maximum=MOST_MEMORY, singleStep=0.5, decimals=1, suffix=" GB",
@@ -59,7 +61,7 @@ class AdvancedGroup(QWidget):
         self._method.changed.connect(self.changed)
         self._steps.valueChanged.connect(self.changed)
         self._seed.valueChanged.connect(self.changed)
-        self._prior.currentIndexChanged.connect(self.changed)
+        self._prior.currentIndexChanged.connect(self._choose_prior)
         self._device.currentIndexChanged.connect(self.changed)
         self._memory.valueChanged.connect(self.memory_limit_changed)
 
@@ -87,7 +89,8 @@ class AdvancedGroup(QWidget):
         self._method.set_method(recipe.method, recipe.method_params)
         self._steps.setValue(recipe.steps or self._default_steps)
         self._seed.setValue(recipe.seed)
-        self._prior.setCurrentIndex(max(0, self._prior.findData(recipe.prior)))
+        self._wanted_prior = recipe.prior
+        self._show_wanted_prior()
         self._device.setCurrentIndex(max(0, self._device.findData(recipe.device)))
         # A method that has no settings says nothing by itself.
         self.changed.emit()
@@ -105,8 +108,8 @@ class AdvancedGroup(QWidget):
 
     @property
     def prior(self) -> str:
-        """The first in the list is the default."""
-        return self._prior.currentData() if self._prior.currentIndex() > 0 else ""
+        """"" for the default."""
+        return self._prior.currentData() if self._prior.count() else self._wanted_prior
 
     @property
     def device(self) -> str:
@@ -122,12 +125,18 @@ class AdvancedGroup(QWidget):
 
     def _fill_priors(self) -> None:
         """The choice stays when there are others to choose from."""
-        chosen = self.prior if self._prior.count() else ""
         with QSignalBlocker(self._prior):
             self._prior.clear()
             for prior in self._repertoire.shelf.priors:
-                self._prior.addItem(prior.name, prior.name)
-            self._prior.setCurrentIndex(max(0, self._prior.findData(chosen)))
+                self._prior.addItem(prior.name, "" if prior.is_default else prior.name)
+            self._show_wanted_prior()
+
+    def _show_wanted_prior(self) -> None:
+        self._prior.setCurrentIndex(max(0, self._prior.findData(self._wanted_prior)))
+
+    def _choose_prior(self) -> None:
+        self._wanted_prior = self.prior
+        self.changed.emit()
 
     def throw_dice(self) -> None:
         self._seed.setValue(secrets.randbelow(MAX_SEED))
