@@ -80,7 +80,9 @@ class Mishaps(QObject):
             QCoreApplication.quit()
             return
         log.error("unexpected", exc_info=(kind, error, trace))
-        self.happened.emit(f"Something unexpected happened ({kind.__name__}: {error}).")
+        self.happened.emit(
+            f"Something unexpected happened ({kind.__name__}: {error}); please report it."
+        )
 
 
 class Program:

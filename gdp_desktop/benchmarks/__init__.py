@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Benchmark:
-    """``lists`` are its own options, each a comma-separated list: name to help."""
+    """``photos`` says which of a folder's are measured; "" where it makes its own.  ``lists`` are
+    its own options, each a comma-separated list, and ``files`` those that take a file: name to
+    help."""
 
     name: str
     help: str
     crop: int = 256
     lists: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    photos: str = "those marked val in its SOURCES.csv, without one every 25th"
 
 
 BENCHMARKS = {
@@ -28,8 +32,8 @@ BENCHMARKS = {
             lists={
                 "sigmas": "noise levels of 255 (default 5,10,15,25,50,75)",
                 "methods": "of noisy, nlm, bm3d, ffdnet, prior (default: all)",
-                "ffdnet": "file of FFDNet's weights for colour photos, which do not come along",
             },
+            files={"ffdnet": "FFDNet's weights for colour photos, which do not come along"},
         ),
         Benchmark(
             "restoration",
@@ -44,6 +48,7 @@ BENCHMARKS = {
         Benchmark(
             "memory",
             "the main memory that every task takes, beside what it was said to take",
+            photos="",
             lists={
                 "sizes": "megapixels of the results (default 1,3,6)",
                 "trials": "of the tasks and settings (default: all)",
@@ -64,6 +69,7 @@ BENCHMARKS = {
         Benchmark(
             "speed",
             "time and memory of whole jobs beside what the network and the machine could do",
+            photos="",
             lists={"sizes": "megapixels (default 0.25,1,3,6,12,24)"},
         ),
         Benchmark(
@@ -76,6 +82,7 @@ BENCHMARKS = {
             "tuning",
             "settings of the methods compared with, on training photos",
             crop=128,
+            photos="those that are not marked val in its SOURCES.csv",
         ),
     )
 }

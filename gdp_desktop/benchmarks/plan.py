@@ -21,12 +21,12 @@ class LeftOut(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """``count`` None takes all photos; ``lists`` holds what was given for the benchmark's own
-    options (``Benchmark.lists``)."""
+    """``photos`` and ``crop`` mean nothing to a benchmark that makes its own; ``count`` None takes
+    all photos; ``lists`` holds what was given for the benchmark's own options."""
 
-    photos: Path
     out: Path
-    crop: int
+    photos: Path = Path()
+    crop: int = 0
     count: int | None = None
     seed: int = 0
     prior: str = ""

@@ -40,13 +40,15 @@ def run(options: argparse.Namespace) -> int:
 
 def request_from(options: argparse.Namespace) -> Request:
     """Raises BadUsage if the results have no place."""
-    if not options.photos.is_dir():
-        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
     benchmark = BENCHMARKS[options.what]
-    given = {name: getattr(options, name) for name in benchmark.lists}
+    of_photos = {}
+    if benchmark.photos:
+        if not options.photos.is_dir():
+            raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+        of_photos = {name: getattr(options, name) for name in ("photos", "crop", "count")}
+    given = {name: getattr(options, name) for name in (*benchmark.lists, *benchmark.files)}
     return Request(
-        photos=options.photos, out=output_folder(options.out), crop=options.crop,
-        count=options.count, seed=options.seed, prior=options.prior,
+        **of_photos, out=output_folder(options.out), seed=options.seed, prior=options.prior,
         device=options.device or "auto", resume=options.resume,
         lists={name: words for name, words in given.items() if words},
     )

@@ -46,6 +46,6 @@ def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:
 
 def words(cost: Cost) -> str:
     return (
-        f"about {duration(cost.seconds)}, {cost.bytes / 2**30:.1f} GiB of memory, "
+        f"about {duration(cost.seconds)}, {cost.bytes / 1e9:.1f} GB of memory, "
         f"{cost.evaluations} evaluations"
     )

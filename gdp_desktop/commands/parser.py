@@ -20,8 +20,8 @@ WINDOW_EPILOG = """\
 commands:
   restore   restore photos without a window
   tasks     list what can be restored, and the parameters
-  methods   list the ways to sample, and their parameters
-  priors    list the installed priors
+  methods   list how it can be solved, and the parameters
+  priors    list the installed priors; import, download and verify others
   train     train a prior on your own photos
   sample    let a prior make pictures by itself
   boundary  find the start noise that suits a task and a prior best
@@ -77,7 +77,8 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, metavar="WHERE",
         help="folder for the results, or a file for one result; its ending says the format")
     add("--overwrite", action="store_true", help="replace results that are already there")
-    add("--steps", type=int, metavar="N", help="more is finer and slower (default: the task's)")
+    add("--steps", type=int, metavar="N", help="more takes longer and helps where "
+        "something has to be invented (default: the method's, or the task's)")
     add("--seed", type=_seed, metavar="S", default=0,
         help="the same seed gives the same bytes (default 0)")
     add("--samples", type=_at_least_one, metavar="N", default=1,
@@ -89,11 +90,11 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="params", help="a parameter of the task; may be given several times")
     add("--method", default="", metavar="METHOD",
-        help="how to sample (default: the task's); see the command methods")
+        help="how to solve it (default: the task's); see the command methods")
     add("--method-param", action="append", default=[], type=_key_and_value, metavar="KEY=VALUE",
         dest="method_params", help="a parameter of the method; may be given several times")
     _add_device(parser)
-    add("--memory-limit", type=_above_zero, metavar="GIB", help="refuse photos that would take "
+    add("--memory-limit", type=_above_zero, metavar="GB", help="refuse photos that would take "
         "more main memory, before any work on them (default: what is free)")
     add("--jobs", type=_at_least_one, default=1, metavar="N",
         help="photos restored at once, each on its share of the cores and of the memory limit: "
@@ -190,13 +191,16 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         kind = kinds.add_parser(benchmark.name, help=benchmark.help, allow_abbrev=False)
         kind.description = f"Measures {benchmark.help}; writes a CSV and a Markdown table."
         add = kind.add_argument
-        add("--photos", type=Path, default=Path("../shared/data/photos"), metavar="DIR",
-            help="folder of photos; those marked val in its SOURCES.csv are measured")
-        add("--count", type=_at_least_one, metavar="N", help="only the first N of them")
-        add("--crop", type=_at_least_one, default=benchmark.crop, metavar="PIXELS",
-            help=f"side of the middle crop (default {benchmark.crop})")
+        if benchmark.photos:
+            add("--photos", type=Path, required=True, metavar="DIR",
+                help=f"folder of photos; measured are {benchmark.photos}")
+            add("--count", type=_at_least_one, metavar="N", help="only the first N of them")
+            add("--crop", type=_at_least_one, default=benchmark.crop, metavar="PIXELS",
+                help=f"side of the middle crop (default {benchmark.crop})")
         for name, text in benchmark.lists.items():
             add(f"--{name}", type=_comma_list, metavar="A,B,…", default=(), help=text)
+        for name, text in benchmark.files.items():
+            add(f"--{name}", type=_comma_list, metavar="FILE", default=(), help=text)
         add("--prior", default="", metavar="NAME_OR_PATH", help="see the command priors")
         add("--seed", type=_seed, metavar="S", default=0)
         add("--out", type=Path, default=Path("benchmarks"), metavar="DIR",
@@ -210,10 +214,14 @@ def _sample(parser: argparse.ArgumentParser) -> None:
     parser.description = "Draws pictures from a prior alone, without any photo to guide it."
     add = parser.add_argument
     add("out", type=Path, metavar="SHEET.png")
-    add("--count", type=int, default=16, metavar="N", help="how many (default 16)")
-    add("--columns", type=int, default=4, metavar="N", help="of the sheet (default 4)")
-    add("--side", type=int, default=128, metavar="PIXELS", help="of a picture (default 128)")
-    add("--steps", type=int, default=250, metavar="N", help="of ancestral sampling (default 250)")
+    def counted(option: str, default: int, metavar: str, text: str) -> None:
+        add(option, type=_at_least_one, default=default, metavar=metavar,
+            help=f"{text} (default {default})")
+
+    counted("--count", 16, "N", "how many")
+    counted("--columns", 4, "N", "of the sheet")
+    counted("--side", 128, "PIXELS", "of a picture")
+    counted("--steps", 250, "N", "of ancestral sampling; at most as many as the prior has")
     add("--seed", type=_seed, metavar="S", default=0)
     add("--prior", default="", metavar="NAME_OR_PATH")
     add("--overwrite", action="store_true", help="replace a sheet that is already there")
@@ -268,7 +276,7 @@ def _comma_list(text: str) -> tuple[str, ...]:
 COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "restore": _restore,
     "tasks": _list_of("tasks and their parameters"),
-    "methods": _list_of("ways to sample and their parameters"),
+    "methods": _list_of("methods and their parameters"),
     "priors": _priors,
     "train": _train,
     "sample": _sample,

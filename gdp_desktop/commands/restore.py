@@ -224,7 +224,7 @@ def request_from(options: argparse.Namespace) -> Request:
         prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
     )
     limit = options.memory_limit
-    in_bytes = None if limit is None else round(limit * 2**30)
+    in_bytes = None if limit is None else round(limit * 1e9)
     return Request(recipe, mask, options.overwrite, blank, devices, memory_limit=in_bytes)
 
 

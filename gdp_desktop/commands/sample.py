@@ -15,8 +15,6 @@ from gdp_desktop.restoration.sample_sheet import samples, sheet
 
 
 def run(options: argparse.Namespace) -> int:
-    if min(options.count, options.columns, options.steps, options.side) < 1:
-        raise BadUsage("Counts cannot be below 1; see sample --help.")
     if options.out.suffix.lower() not in PHOTO_SUFFIXES:
         raise BadUsage(
             f"A sheet cannot be saved as {shown(options.out)}; choose .jpg, .png, .tif or .webp."
@@ -35,7 +33,5 @@ def run(options: argparse.Namespace) -> int:
         save_photo(page, options.out, overwrite=options.overwrite)
     except (PhotoError, CheckpointError) as error:
         raise Refused(one_line(error)) from error
-    except ValueError as error:
-        raise BadUsage(f"{options.steps} steps cannot be; {error}") from error
     print(printable(options.out))
     return 0

@@ -17,7 +17,7 @@ SMALLEST_FACTOR = 1e-3
 
 
 class LightFactor(Degradation):
-    """y = f·x + M with x and y in [0, 1] (Fei et al. 2023, eq. 12).
+    """y = f·x + M with x and y in [0, 1] (Fei et al. 2023).
 
     f (1, 1, 1, 1), positive; M (1, 1, H, W).  Both take one plain gradient step of rate 1 on the
     mean squared error per fit.  So f is at its least-squares value after a few fits, and M, whose

@@ -34,7 +34,7 @@ def ddpm(
     zeta: float = 1.0,
 ) -> Iterator[Step]:
     """Ancestral sampling (Ho et al. 2020, algorithm 2) around the guided x0, as in GDP (Fei et al.
-    2023, algorithm 1): the guidance is on x̃0 and the variance does not weigh it.
+    2023, algorithm 2): the guidance is on x̃0 and the variance does not weigh it.
 
     GDP adds a small constant times the gradient to the mean.  Ours is the whole way to the best x0,
     so it enters where x̃0 does, in the posterior mean; added to the mean, y would count anew at

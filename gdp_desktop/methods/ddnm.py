@@ -114,8 +114,8 @@ def refusal(problem: Problem) -> str | None:
     if problem.degradation.linear:
         return None
     return (
-        "DDNM cannot do this as its degradation is not linear; choose the method "
-        '"diffpir" or "adaptive".'
+        "DDNM cannot undo this kind of damage, which is not linear; choose the method Automatic "
+        "or DiffPIR (diffpir)."
     )
 
 

@@ -80,8 +80,8 @@ def refusal(problem: Problem) -> str | None:
     if problem.degradation.spectrum(Size(width, height)) is not None:
         return None
     return (
-        "DDRM cannot do this as its degradation has no singular value decomposition; choose "
-        'the method "diffpir" or "adaptive".'
+        "DDRM cannot undo this kind of damage, whose singular values are not known; choose the "
+        "method Automatic or DiffPIR (diffpir)."
     )
 
 

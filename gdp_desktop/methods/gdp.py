@@ -5,8 +5,8 @@ algorithms 1 and 2, and the four rows of table 5.  With L = ½‖D_φ(x) - y‖�
 
     x_{t-1} ~ N(μ - κ·w·∇L, Σ),   then φ takes one step of its own,
 
-where the gradient is taken at x̃0 or at x_t, and w is 1, or with Σ the variance β_t/√α_t (which
-is classifier guidance through the score).  The network is not differentiated.
+where the gradient is taken at x̃0 or at x_t, and w is 1, or with Σ β_t/√α_t, nearly the variance
+(what classifier guidance through the score comes to).  The network is not differentiated.
 """
 
 from __future__ import annotations

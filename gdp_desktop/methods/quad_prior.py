@@ -46,7 +46,7 @@ def refusal(problem: Problem) -> str | None:
         return None
     return (
         "The quadruple prior is for photos whose light is wrong, as in low light; choose the "
-        'method "adaptive".'
+        "method Automatic."
     )
 
 

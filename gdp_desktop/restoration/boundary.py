@@ -21,6 +21,6 @@ def boundary_for(
         return found.boundary, ()
     return None, (
         f'No start noise is stored for "{task.id}" with {steps} steps of {loaded.name}, so a '
-        f"random one was used; find one with the command boundary --task {task.id} "
-        f"--steps {steps}.",
+        f"random one was used; for linear tasks the command boundary --task {task.id} "
+        f"--steps {steps} --photos FOLDER searches for one.",
     )

@@ -19,7 +19,7 @@ from gdp_desktop.restoration.job import Job
 from gdp_desktop.restoration.priors import LoadedPrior
 from gdp_desktop.tasks.task import Problem, Task
 
-MIB, GIB = 2**20, 2**30
+MIB, GB = 2**20, 10**9
 # The interpreter with torch and OpenCV.
 PROGRAM = 270 * MIB
 # The coarsest level, always small, where the whole photo is guided at once and φ is learned.
@@ -165,8 +165,8 @@ def refuse_too_large(job: Job, needed: int) -> None:
     """Raises PhotoError with both figures if a job does not fit."""
     if job.memory_limit is not None and needed > job.memory_limit:
         raise PhotoError(
-            f"Restoring {shown(job.source)} takes about {needed / GIB:.1f} GiB of memory and "
-            f"{job.memory_limit / GIB:.1f} GiB are allowed; raise the limit or take a smaller "
+            f"Restoring {shown(job.source)} takes about {needed / GB:.1f} GB of memory and "
+            f"{job.memory_limit / GB:.1f} GB are allowed; raise the limit or take a smaller "
             "photo."
         )
     free = free_bytes()
@@ -179,8 +179,8 @@ def refuse_too_large(job: Job, needed: int) -> None:
         fewer = "take fewer at once" if each else "close other programs"
         told = share if each else free
         raise PhotoError(
-            f"Restoring {shown(job.source)} takes about {needed / GIB:.1f} GiB of memory and "
-            f"{told / GIB:.1f} GiB are free{each}; {fewer} or take a smaller photo."
+            f"Restoring {shown(job.source)} takes about {needed / GB:.1f} GB of memory and "
+            f"{told / GB:.1f} GB are free{each}; {fewer} or take a smaller photo."
         )
 
 

@@ -83,7 +83,7 @@ def _chosen_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise CheckpointError("There is no CUDA device here; choose the CPU.")
+        raise CheckpointError("There is no CUDA device here; choose the processor (--device cpu).")
     cards = [f"cuda:{card}" for card in range(torch.cuda.device_count())]
     if device not in ("cpu", "cuda", *cards):
         raise CheckpointError(f'There is no device "{device}"; use cpu or cuda.')

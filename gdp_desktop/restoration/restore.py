@@ -225,9 +225,9 @@ def checked_others(task: Task, job: Job, photo: Photo) -> tuple[Photo, ...]:
     fewest, most = task.others
     if not fewest <= len(job.others) <= most:
         raise TaskError(
-            f'"{task.id}" takes one photo at a time; leave the others out.' if most == 0 else
-            f'"{task.id}" needs from {fewest + 1} to {most + 1} photos of the same scene and got '
-            f"{len(job.others) + 1}."
+            f"{task.title} takes one photo at a time; leave the others out." if most == 0 else
+            f"{task.title} needs {fewest + 1} to {most + 1} photos of the same scene and got "
+            f"{len(job.others) + 1}; add some or leave some out."
         )
     others = tuple(load_photo(path) for path in job.others)
     for path, other in zip(job.others, others, strict=True):
@@ -248,10 +248,8 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
     if mask is None or mask.is_empty:
         if task.find_mask and task.finds_mask(values):
             return Mask(np.uint8(255) * task.find_mask(photo.pixels, values))
-        if task.needs_mask:
-            raise TaskError(
-                f'"{task.id}" needs a mask of what is to be replaced; paint or give one.'
-            )
+        if task.must_be_painted(values):
+            raise TaskError(f"{task.title} needs a mask of what is missing; paint or give one.")
         return None
     if mask.size != photo.size:
         raise TaskError(
@@ -259,7 +257,7 @@ def checked_mask(mask: Mask | None, photo: Photo, task: Task, values: Values) ->
             f"{photo.size.width}×{photo.size.height}; give a mask of the photo's size."
         )
     if task.scale(values) != 1 and not task.mask_is_unknown(values):
-        raise TaskError(f'"{task.id}" changes the size of the photo and takes no mask; clear it.')
+        raise TaskError(f"{task.title} changes the size of the photo and takes no mask; clear it.")
     if task.find_mask and task.finds_mask(values):
         found = task.find_mask(photo.pixels, values) & (mask.pixels > 0)
         if not found.any():

@@ -57,8 +57,8 @@ def colourfulness(y: torch.Tensor) -> float:
 def pose(given: Given, values: Values) -> Problem:
     if values["colour_photo"] == "refuse" and colourfulness(given.y) > COLOURFUL:
         raise TaskError(
-            "This photo has colours already; to replace them by others, set colour_photo to "
-            '"recolour".'
+            "This photo has colours already; to give it others, let “A colour photo” be “gets "
+            "new colours” (colour_photo=recolour)."
         )
     return Problem(
         y=given.y.mean(dim=1, keepdim=True), degradation=Grey(), sigma_y=(0.0,),

@@ -42,7 +42,7 @@ def blur_of(values: Values, given: Given) -> Blur:
             return Blur(published_kernel())
         case "file" if not values["kernel"]:
             raise TaskError(
-                'No kernel file was given; give one as "kernel", or choose another kind of blur.'
+                "There is no kernel file; choose one (kernel=FILE), or another kind of blur."
             )
         case "file":
             return Blur(read_kernel(values["kernel"], largest=min(y.shape[-2:])))

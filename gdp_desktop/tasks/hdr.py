@@ -40,7 +40,9 @@ class Bracket(Exposures):
 
 def pose(given: Given, values: Values) -> Problem:
     if not given.others:
-        raise TaskError("HDR needs two to nine photos of the same scene; add the other exposures.")
+        raise TaskError(
+            "Merging needs two to nine photos of the same scene; add the other exposures."
+        )
     y, seen, shifts = laid_on_the_first(given)
     known = torch.empty_like(y)
     for photo, where, trust in zip(y, seen, known, strict=True):

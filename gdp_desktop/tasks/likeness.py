@@ -1,6 +1,6 @@
 """Likeness: how unlike D(x0) and the photo look, beside the squared error of their values.
 
-The distance metric of GDP (Fei et al. 2023, eq. 9) may be any; the squared error is what guidance
+The distance metric of GDP (Fei et al. 2023, eq. 8) may be any; the squared error is what guidance
 solves for, and what is chosen here is added to it as a quality term.
 """
 

@@ -59,7 +59,7 @@ class LowLight(Degradation):
     f: light factor per channel (1, 3, 1, 1), positive.  L: local light (1, 1, H, W), at most 1,
     from the photo alone.  M: haze, a small smooth map (1, 1, 16, 16).  f and M are learned.
 
-    GDP (Fei et al. 2023, eq. 12) has y = f·x + M on sRGB values; light adds up linearly, so the
+    GDP (Fei et al. 2023) has y = f·x + M on sRGB values; light adds up linearly, so the
     factor belongs in linear light.
     """
 

@@ -60,9 +60,14 @@ def parts_of(values: Values) -> list[str]:
         raise TaskError("Nothing was chosen; say what happened to the photo first.")
     for part in parts:
         if parts.count(part) > 1:
-            raise TaskError(f'"{part}" was chosen twice; choose each kind of damage once.')
+            raise TaskError(
+                f"“{dict(CHOICES)[part]}” ({part}) was chosen twice; choose each kind of damage "
+                "once."
+            )
     if "missing" in parts[:-1]:
-        raise TaskError('"missing" must come last, as you paint on the photo as it is now.')
+        raise TaskError(
+            "Choose the missing parts (missing) last, as you paint on the photo as it is now."
+        )
     return parts
 
 

@@ -153,4 +153,5 @@ class Task:
 
     def must_be_painted(self, values: Values) -> bool:
         """Whether nothing can be done without a mask from the user."""
-        return self.needs_mask and not self.finds_mask(values)
+        wanted = self.needs_mask or self.mask_is_unknown(values)
+        return wanted and not self.finds_mask(values)

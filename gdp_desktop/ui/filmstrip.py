@@ -6,7 +6,9 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
 
+from gdp_desktop.image.errors import shown
 from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.tasks.param import FileParam, Option, Setting
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.variations import SHARPNESS, THUMBNAIL, Variation, Variations
@@ -97,7 +99,7 @@ def facts_about(recipe: Recipe, repertoire: Repertoire) -> str:
     facts = [task.title]
     for owner, values in ((task, recipe.params), (method, recipe.method_params)):
         facts += [
-            f"{setting.label} {_shown(values[setting.key])}"
+            f"{setting.label} {_shown(setting, values[setting.key])}"
             for setting in owner.params
             if values.get(setting.key, setting.default) != setting.default
         ]
@@ -108,5 +110,10 @@ def facts_about(recipe: Recipe, repertoire: Repertoire) -> str:
     return " · ".join([*facts, f"seed {recipe.seed}"])
 
 
-def _shown(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
+def _shown(setting: Setting, value: float | str) -> str:
+    match setting:
+        case Option():
+            return f"“{dict(setting.choices)[str(value)]}”"
+        case FileParam():
+            return shown(str(value))
+    return f"{value:g}"

@@ -150,7 +150,9 @@ class PriorsDialog(QDialog):
             self._list.setCurrentItem(item)
 
     def _on_stopped(self) -> None:
-        self._say("Stopped. A download goes on from there the next time.")
+        self._say(
+            "Stopped. A download goes on from there the next time; of an import nothing is left."
+        )
 
     def _say(self, sentence: str) -> None:
         self._said.setText(sentence)

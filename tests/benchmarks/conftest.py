@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.benchmarks import BENCHMARKS
 from gdp_desktop.commands import main
 from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.diffusion.checkpoints import serialise_unet
@@ -88,8 +89,9 @@ def bench(
 
     def call(what: str, *words: str | Path, prior: Path = prior) -> Outcome:
         capsys.readouterr()
-        options = ["--photos", photos, "--prior", prior, "--out", tmp_path / "tables",
-                   "--crop", 32, "--device", "cpu"]
+        benchmark = BENCHMARKS.get(what)
+        of_photos = ["--photos", photos, "--crop", 32] if benchmark and benchmark.photos else []
+        options = [*of_photos, "--prior", prior, "--out", tmp_path / "tables", "--device", "cpu"]
         code = main(["bench", what, *map(str, [*options, *words])])
         return Outcome(code, *capsys.readouterr())
 

@@ -30,7 +30,7 @@ from tests.gaussian_prior import GaussianPrior
 
 
 def request_with(out: Path, *sizes: str) -> Request:
-    return replace(Request(out, out, 64), lists={"sizes": sizes} if sizes else {})
+    return replace(Request(out), lists={"sizes": sizes} if sizes else {})
 
 
 def test_sizes_are_megapixels(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_missing_library_leaves_its_rows_out(
     ["denoising", "--photos", "/nowhere"], ["denoising", "--resume=1"], ["nothing"], [],
     ["restoration", "--tasks", "magic"], ["restoration", "--methods", "magic"],
     ["restoration", "--steps", "0"], ["restoration", "--steps", "x"],
-    ["restoration", "--sigmas", "25"],
+    ["restoration", "--sigmas", "25"], ["speed", "--photos", "."], ["memory", "--crop", "32"],
 ])
 def test_bad_requests_are_one_sentence(words: list[str], bench: Bench) -> None:
     outcome = bench(*words) if words else bench("")

@@ -104,7 +104,7 @@ def test_the_memory_limit_is_for_all_together(restore: Run, photos: list[Path]) 
     alone = restore(*photos, "--memory-limit", 0.5)
     together = restore(*photos, "--memory-limit", 0.5, "--jobs", 2)
     assert alone.code == 0 and together.code == 1
-    assert all("0.2 GiB are allowed" in report["error"] for report in together.reports)
+    assert all("0.2 GB are allowed" in report["error"] for report in together.reports)
 
 
 @pytest.mark.parametrize(("jobs", "expected"), [

@@ -444,7 +444,7 @@ def test_the_progress_line_is_for_terminals_only(
 
 
 @pytest.mark.parametrize(("seconds", "as_json", "told"), [
-    (220.0, (), ["photo.png: about 3:40, 1.0 GiB of memory, 1 evaluations"]),
+    (220.0, (), ["photo.png: about 3:40, 1.1 GB of memory, 1 evaluations"]),
     (59.0, (), []), (220.0, ("--json",), []),
 ])
 def test_a_long_job_is_announced(

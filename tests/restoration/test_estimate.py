@@ -121,7 +121,7 @@ def test_a_limit_too_low_is_refused_with_both_figures(job: Callable[..., Job]) -
     with pytest.raises(PhotoError) as raised:
         list(restore(tight, CancelToken(), lambda progress: heard.append(progress.done)))
     text = str(raised.value)
-    assert text.endswith(".") and "0.2 GiB are allowed" in text and text.count("GiB") == 2
+    assert text.endswith(".") and "0.2 GB are allowed" in text and text.count("GB") == 2
     assert not heard
     assert price(tight, CancelToken()) is None
     with pytest.raises(PhotoError):

@@ -55,6 +55,10 @@ def test_an_even_photo_has_none_and_that_is_said(value: int) -> None:
             task.find_mask(pixels, values)
         assert str(raised.value).endswith(".") and "\n" not in str(raised.value)
     assert task.must_be_painted(task.values({}))
+    mixed = task_named("mixed")
+    for last in ("missing", "none"):
+        values = mixed.values({"first": "grey", "second": last})
+        assert mixed.must_be_painted(values) == (last == "missing")
 
 
 @pytest.mark.parametrize(("width", "texture"), [(1, 0.0), (4, 0.0), (6, 0.7)])

@@ -183,6 +183,10 @@ def test_a_result_is_told_by_what_was_changed(window: MainWindow) -> None:
     recipe = Recipe("low-light", {"exposure": 0.6, "fill": 0.3}, "slow", {"care": 0.1}, 7, 3)
     facts = facts_about(recipe, window._repertoire)
     assert facts == "Low light · Exposure 0.6 · Care 0.1 · Slow · 7 steps · seed 3"
+    recipe = Recipe("deblurring", {"kind": "file", "kernel": "/home/anna/shake.png"})
+    assert facts_about(recipe, window._repertoire) == (
+        "Deblur · Kind of blur “From a file” · Kernel file shake.png · seed 0"
+    )
 
 
 def job(seed: int) -> Job:

@@ -164,7 +164,7 @@ def test_no_file_is_replaced_unasked(
 def test_a_raised_limit_holds_for_what_failed(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, make_photo: MakePhoto
 ) -> None:
-    engine.failures["one.png"] = "1.0 GiB are allowed; raise the limit or take a smaller photo."
+    engine.failures["one.png"] = "1.0 GB are allowed; raise the limit or take a smaller photo."
     window.workbench.limit_memory(10**9)
     window.workbench.enqueue([make_photo("one.png")])
     qtbot.waitUntil(lambda: len(window.queue.rows) == 1, timeout=5000)

@@ -150,7 +150,8 @@ class AdvancedGroup(QWidget):
         seed.addWidget(self._dice())
         form.addRow(_label(self._method.box, "Method"), self._method.box)
         form.addRow(self._method)
-        form.addRow(_label(self._steps, "Steps", "More steps take longer and find more detail."),
+        form.addRow(_label(self._steps, "Steps", "More steps take longer; they help where "
+                    "something has to be invented."),
                     self._steps)
         form.addRow(_label(self._seed, "Seed",
                            "The same seed gives the same result, another one a variation."), seed)
