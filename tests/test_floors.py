@@ -43,11 +43,9 @@ def room_of(module: str) -> str:
 
 
 @cache
-def imported(module: str, for_types_too: bool = True) -> frozenset[str]:
+def imported(module: str) -> frozenset[str]:
     """Full names of all that a module imports, also inside its functions."""
     tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
-    if not for_types_too:
-        tree.body = [node for node in tree.body if not _is_for_types(node)]
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -57,10 +55,6 @@ def imported(module: str, for_types_too: bool = True) -> frozenset[str]:
             names = {f"{source}.{alias.name}" for alias in node.names}
             found |= {name if _is_module(name) else source for name in names}
     return frozenset(found)
-
-
-def _is_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def _absolute(module: str, node: ast.ImportFrom) -> str:
@@ -76,9 +70,9 @@ def _is_module(name: str) -> bool:
     return name in FILES or (name.startswith("PySide6.") and name.count(".") == 1)
 
 
-def own(module: str, for_types_too: bool = True) -> set[str]:
+def own(module: str) -> set[str]:
     """The modules of this program that a module imports; the bare package holds the version."""
-    names = imported(module, for_types_too)
+    names = imported(module)
     return {name for name in names if name in FILES and name != PACKAGE}
 
 
@@ -113,7 +107,7 @@ def test_torch_is_not_where_it_does_not_belong(module: str) -> None:
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    graph = {module: own(module, for_types_too=False) for module in FILES}
+    graph = {module: own(module) for module in FILES}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -20,8 +20,8 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import load_mask
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Job, Recipe
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
-from gdp_desktop.restoration.restore import prepare
 
 SIZES = (1.0, 3.0, 6.0)  # megapixels
 # The first step holds as much as any other.

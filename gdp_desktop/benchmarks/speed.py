@@ -40,13 +40,13 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.priors import (
     LoadedPrior,
     evaluation_seconds,
     load_prior,
     seconds_of,
 )
-from gdp_desktop.restoration.restore import prepare
 
 SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
 STEPS = (1, 2, 4, 8)

@@ -6,18 +6,15 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from gdp_desktop.commands.inputs import Input
 from gdp_desktop.commands.progress import duration
+from gdp_desktop.commands.request import Request
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
 from gdp_desktop.restoration.estimate import estimate
 from gdp_desktop.restoration.job import Cost, Job
 from gdp_desktop.tasks import TaskError
-
-if TYPE_CHECKING:
-    from gdp_desktop.commands.restore import Request
 
 
 def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:

@@ -8,9 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import FrameType
 
 from gdp_desktop.commands.costs import tell_costs, words
 from gdp_desktop.commands.errors import BadUsage
@@ -22,8 +22,8 @@ from gdp_desktop.commands.inputs import (
     meant_scenes,
     place_for,
 )
-from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.commands.progress import Line, Lines, duration
+from gdp_desktop.commands.request import Request, request_from
 from gdp_desktop.diffusion.at_once import cores, sharing_cores
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import (
@@ -32,9 +32,6 @@ from gdp_desktop.image.errors import (
     printable,
     shown,
 )
-from gdp_desktop.image.mask import Mask, load_mask
-from gdp_desktop.image.photo import load_photo
-from gdp_desktop.methods import method_named
 from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import (
     Cancelled,
@@ -43,12 +40,10 @@ from gdp_desktop.restoration.job import (
     Finished,
     Job,
     Progress,
-    Recipe,
     Report,
     Started,
 )
-from gdp_desktop.restoration.priors import devices_like, load_prior
-from gdp_desktop.restoration.restore import checked_steps, restore
+from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TaskError, task_named
 
 INTERRUPTED = 130
@@ -153,88 +148,6 @@ def inputs_from(options: argparse.Namespace) -> list[Input]:
         raise BadUsage(f'"{options.task}" takes one photo at a time; leave --scene out.')
     of_scenes = options.scene or fewest > 0
     return meant_scenes(options.inputs) if of_scenes else meant_photos(options.inputs)
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to do with every photo, checked before the first one is touched."""
-
-    recipe: Recipe
-    mask: Mask | None
-    overwrite: bool
-    # What a report says of a photo that did not get through.
-    blank: Report = field(repr=False)
-    # Photos are given to these in turn.
-    devices: Sequence[str]
-    # Which of several results of the same photo, from 1.
-    sample: int = 1
-    memory_limit: int | None = None
-    # How many are restored at once.
-    jobs: int = 1
-
-    def sampled(self, sample: int) -> Request:
-        """The same with the seed of another sample."""
-        seed = (self.recipe.seed + sample - 1) % (LARGEST_SEED + 1)
-        return replace(
-            self, sample=sample, recipe=replace(self.recipe, seed=seed),
-            blank=replace(self.blank, seed=seed),
-        )
-
-    def on(self, device: str) -> Request:
-        """The same there."""
-        recipe = replace(self.recipe, device=device)
-        return replace(self, recipe=recipe, blank=replace(self.blank, device=device))
-
-    def among(self, jobs: int) -> Request:
-        """The same for each of so many at once, one graphics card for each where there are
-        several."""
-        limit = self.memory_limit
-        return replace(
-            self, memory_limit=None if limit is None else limit // jobs,
-            devices=self.devices[:jobs], jobs=jobs,
-        )
-
-    def failed(self, source: Path, sentence: str) -> Report:
-        return replace(self.blank, input=str(source), status="failed", error=sentence)
-
-    def cancelled(self, source: Path) -> Report:
-        return replace(self.blank, input=str(source), status="cancelled", error="Cancelled.")
-
-
-def request_from(options: argparse.Namespace) -> Request:
-    """Raises TaskError, CheckpointError, PhotoError or BadUsage for what no photo could change."""
-    task = task_named(options.task)
-    values = task.values(dict(options.params))
-    method = method_named(options.method or task.default_method)
-    method_values = method.values(dict(options.method_params))
-    steps = checked_steps(task, method, options.steps)
-    mask = usable_mask(options.mask) if options.mask else None
-    if task.must_be_painted(values) and mask is None:
-        raise TaskError(f'"{task.id}" needs a mask; give one with --mask MASK.png.')
-    if mask is not None and task.scale(values) != 1 and not task.mask_is_unknown(values):
-        raise TaskError(f'"{task.id}" changes the size of the photo; leave --mask out.')
-    devices = devices_like(options.device or "auto")
-    recipe = Recipe(
-        task.id, MappingProxyType(values), method.id, MappingProxyType(method_values), steps,
-        options.seed, options.prior, devices[0],
-    )
-    loaded = load_prior(recipe.prior, recipe.device)
-    blank = Report(
-        input="", output=None, status="failed", task=task.id, method=method.id, prior=loaded.name,
-        prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
-    )
-    limit = options.memory_limit
-    in_bytes = None if limit is None else round(limit * 1e9)
-    return Request(recipe, mask, options.overwrite, blank, devices, memory_limit=in_bytes)
-
-
-def usable_mask(path: Path) -> Mask:
-    mask = load_mask(path, load_photo(path).size)
-    if mask.is_empty:
-        raise PhotoError(
-            f"The mask {shown(path)} is black all over; paint white what is to be restored."
-        )
-    return mask
 
 
 def restored(

@@ -134,7 +134,9 @@ class Degradation(nn.Module):
         predicted, forward, adjoint = self.linearised(x0)
         diagonal = torch.full_like(x0, rho)
         if self.pointwise:
-            diagonal = diagonal + forward(torch.ones_like(x0)).square().sum(dim=0, keepdim=True)
+            bent = forward(torch.ones_like(x0)).square()
+            # y may be several photos of one x.
+            diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > len(x0) else bent
         return x0 + conjugate_gradients(
             lambda direction: adjoint(forward(direction)) + rho * direction,
             adjoint(y - predicted), jacobi(diagonal), SOLVER_STEPS,

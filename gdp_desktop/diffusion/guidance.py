@@ -25,8 +25,8 @@ SMALLEST_SIGMA = 12**-0.5 / 127.5
 
 @dataclass(frozen=True)
 class Measurement:
-    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale), or where D says so
-    of ``unevenness`` times as much.
+    """y = D(x) + noise of standard deviation sigma (units of y, [-1, 1] scale), times
+    ``degradation.unevenness`` where D has one.
 
     ``weight`` in [0, 1], one for all or broadcastable to y, is the share of each value's
     information that is news: 0 where x_t holds it already.
@@ -104,8 +104,8 @@ class Guidance:
     def _preconditioner(
         self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
     ) -> Linear:
-        """The inverse of the curvature: exact for the prior and a blur whose singular values are
-        known, else value by value (Jacobi)."""
+        """Nearly the inverse of the curvature: exact for the prior and one D whose singular values
+        are known, be it only that of the coarser size, else value by value (Jacobi)."""
         for measurement in self.measurements:
             precision, degradation = measurement.precision, measurement.degradation
             if isinstance(precision, float) and not degradation.pointwise:
@@ -124,7 +124,7 @@ class Guidance:
             if term.slope is not None:
                 bent = self.scale * term.precision * term.slope.square()
                 # y may be several photos of one x.
-                diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > 1 else bent
+                diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > len(x0) else bent
         return diagonal
 
     def _blocks(self, linearised: Sequence[_Linearised]) -> list[Block] | None:
@@ -144,7 +144,7 @@ class Guidance:
         return blocks if nested else None
 
     def residual(self, x0: torch.Tensor) -> float:
-        """RMS of y - D(x0) over all measurements' first, the photo; units of y."""
+        """RMS of y - D(x0) of the first measurement, the photo; units of y."""
         photo = self.measurements[0]
         with torch.no_grad():
             return float((photo.y - photo.degradation(x0)).square().mean().sqrt())

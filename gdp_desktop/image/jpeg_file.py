@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from .errors import PhotoError, shown
 from .geometry import Size
@@ -86,8 +86,15 @@ def read_components(path: str | os.PathLike[str]) -> np.ndarray:
 
 
 def _opened(path: str | os.PathLike[str]) -> Image.Image | None:
+    """None for what is no JPEG; PhotoError where there is nothing to be read any more."""
     try:
         return Image.open(path, formats=["JPEG", "MPO"])
+    except UnidentifiedImageError:
+        return None
+    except OSError as error:
+        raise PhotoError(
+            f"{shown(path)} can no longer be read; put it back and try again."
+        ) from error
     except Exception:  # what it is instead is not asked here
         return None
 

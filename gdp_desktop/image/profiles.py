@@ -19,15 +19,21 @@ def is_for_grey(icc: bytes | None) -> TypeGuard[bytes]:
         return False
 
 
-def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
-    """The picture without its profile, looking the same."""
-    converted = ImageCms.profileToProfile(
-        image,
+def srgb_transform(icc: bytes, mode: str = "RGB") -> ImageCms.ImageCmsTransform:
+    """From pixels of a profile, of Pillow's ``mode``, to sRGB.  Raises PyCMSError or OSError for a
+    profile that cannot be used."""
+    return ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(icc)),
         ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
+
+
+def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """The picture without its profile, looking the same."""
+    converted = ImageCms.applyTransform(image, srgb_transform(icc, image.mode))
     assert converted is not None  # only a conversion in place returns None
     return converted

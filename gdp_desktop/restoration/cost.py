@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gdp_desktop.diffusion.at_once import share_of_cores
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.job import Cost
-
-if TYPE_CHECKING:
-    from gdp_desktop.restoration.restore import Prepared
+from gdp_desktop.restoration.prepare import Prepared
 
 # Reading, posing and writing a megapixel, in windows through the prior.
 WINDOWS_PER_MEGAPIXEL = 0.5
 # What every job takes before and after, and what is used for the first time, likewise.
 WINDOWS_PER_JOB = 3
-# What is done to pixels is computed in float32: beside windows in bfloat16, which a processor is
-# done with so many times sooner, it weighs so much more.
+# What is done to pixels stays float32, so beside windows in bfloat16, which take a processor less
+# time, it costs so many times as many of them.
 BFLOAT16_GAIN = 2.0
 # Guidance and noise of a published method beside the network: one step, or a closed form.
 PUBLISHED_SHARE = 0.15

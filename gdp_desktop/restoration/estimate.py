@@ -6,8 +6,8 @@ from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import CancelToken, Cost, Job
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.priors import measured_speed
-from gdp_desktop.restoration.restore import prepare
 from gdp_desktop.tasks import TaskError
 
 

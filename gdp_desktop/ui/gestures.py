@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from PySide6.QtCore import QPointF
 
 from gdp_desktop.ui.mask_brush import MaskBrush
-from gdp_desktop.ui.viewport import Point
-
-if TYPE_CHECKING:
-    from gdp_desktop.ui.canvas import Canvas
+from gdp_desktop.ui.viewport import Point, Viewport
 
 CLICK_DISTANCE = 4
+
+
+class Canvas(Protocol):
+    """What gestures need of it."""
+
+    @property
+    def viewport(self) -> Viewport: ...
+
+    def pan(self, dx: float, dy: float) -> None: ...
+
+    def place_split(self, x: float) -> None: ...
 
 
 class Gesture(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 
 import cv2
@@ -11,6 +10,7 @@ from PIL import Image, ImageCms
 
 from gdp_desktop.image.encoding import to_eight_bits
 from gdp_desktop.image.photo import Photo
+from gdp_desktop.image.profiles import srgb_transform
 from gdp_desktop.image.pyramid import Pyramid
 
 
@@ -32,9 +32,7 @@ def to_srgb(pixels: np.ndarray, icc: bytes | None) -> np.ndarray:
 def _transform(icc: bytes) -> ImageCms.ImageCmsTransform | None:
     """None for a profile that changes nothing or cannot be used."""
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        srgb = ImageCms.createProfile("sRGB")
-        transform = ImageCms.buildTransform(profile, srgb, "RGB", "RGB")
+        transform = srgb_transform(icc)
     except (ImageCms.PyCMSError, OSError):
         return None
     return None if _changes_nothing(transform) else transform

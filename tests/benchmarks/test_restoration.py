@@ -14,7 +14,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.gdp import GenerativeDiffusionPrior
 from gdp_desktop.methods.method import Assignment
-from gdp_desktop.restoration.restore import checked_steps
+from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.published import kappa
 from tests.gaussian_prior import GaussianPrior

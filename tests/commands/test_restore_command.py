@@ -429,7 +429,7 @@ class TestCtrlC:
     def test_before_anything_runs(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gdp_desktop.commands.restore.load_prior", _raising(KeyboardInterrupt))
+        monkeypatch.setattr("gdp_desktop.commands.request.load_prior", _raising(KeyboardInterrupt))
         outcome = restore(photo)
         assert outcome.code == INTERRUPTED and outcome.sentence == "Cancelled."
 

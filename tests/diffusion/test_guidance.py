@@ -209,6 +209,22 @@ def test_the_pull_of_the_whole_guides_its_parts_as_it_guides_the_whole() -> None
     assert torch.equal(pull, -quality_gradient(quality, x0))  # guidance has not written into it
 
 
+@pytest.mark.parametrize("degradation", [Degradation(), BlockMean(2)], ids=["values", "blocks"])
+def test_photos_of_a_batch_do_not_hear_of_each_other(degradation: Degradation) -> None:
+    """Only several y of one x are added up."""
+    x0, clean = (torch.cat([picture(8, 8, seed), picture(8, 8, seed + 1)]) for seed in (0, 2))
+    y = degradation(clean)
+    both = Guidance([Measurement(y, degradation, 0.1)])(x0, 0.2)
+    alone = [
+        Guidance([Measurement(y[k : k + 1], degradation, 0.1)])(x0[k : k + 1], 0.2)
+        for k in range(2)
+    ]
+    assert torch.allclose(both, torch.cat(alone), atol=1e-12)
+    together = degradation.prox(x0, y, 0.5)
+    singly = [degradation.prox(x0[k : k + 1], y[k : k + 1], 0.5) for k in range(2)]
+    assert torch.allclose(together, torch.cat(singly), atol=1e-12)
+
+
 class Forbidding(GaussianPrior):
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
         found = super().__call__(x_t, i)

@@ -12,6 +12,7 @@ import torch
 from gdp_desktop import tasks
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.restoration import prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
@@ -37,7 +38,7 @@ def _talkative(monkeypatch: pytest.MonkeyPatch) -> None:
     task = replace(tasks.TASKS["denoise"], pose=pose, others=(0, 0))
     monkeypatch.setitem(tasks.TASKS, "denoise", task)
     prior = LoadedPrior(GaussianPrior(0.0, 0.5, stride=4), "exact", "", "cpu")
-    monkeypatch.setattr(engine, "load_prior", lambda name, device: prior)
+    monkeypatch.setattr(prepare, "load_prior", lambda name, device: prior)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from gdp_desktop.restoration import memory, priors
 from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.priors import measured_speed, seconds_of
-from gdp_desktop.restoration.restore import prepare, restore
+from gdp_desktop.restoration.restore import restore
 
 SPEED = Speed(2.0, 512, "cpu", "float32")
 
@@ -121,7 +122,7 @@ def test_a_limit_too_low_is_refused_with_both_figures(job: Callable[..., Job]) -
     with pytest.raises(PhotoError) as raised:
         list(restore(tight, CancelToken(), lambda progress: heard.append(progress.done)))
     text = str(raised.value)
-    assert text.endswith(".") and "0.2 GB are allowed" in text and text.count("GB") == 2
+    assert text.endswith(".") and "0.3 GB are allowed" in text and text.count("GB") == 2
     assert not heard
     assert price(tight, CancelToken()) is None
     with pytest.raises(PhotoError):

@@ -12,7 +12,8 @@ from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.methods.adaptive import CoarseToFine, fitting_levels
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
-from gdp_desktop.restoration.restore import prepare, restore
+from gdp_desktop.restoration.prepare import prepare
+from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS
 
 

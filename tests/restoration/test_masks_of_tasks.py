@@ -12,6 +12,7 @@ from PIL import Image
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.restoration import prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
@@ -24,7 +25,7 @@ SIZE = Size(400, 24)
 @pytest.fixture(autouse=True)
 def _exact_prior(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = LoadedPrior(GaussianPrior(0.0, 0.3, stride=4, window=512), "exact", "", "cpu")
-    monkeypatch.setattr(engine, "load_prior", lambda name, device: loaded)
+    monkeypatch.setattr(prepare, "load_prior", lambda name, device: loaded)
 
 
 @pytest.fixture

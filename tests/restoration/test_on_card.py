@@ -14,7 +14,7 @@ import torch
 
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.restoration import memory
+from gdp_desktop.restoration import memory, prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Preview, Recipe
 from gdp_desktop.restoration.memory import Load, fits_on_card
@@ -53,7 +53,7 @@ def restored(
     monkeypatch: pytest.MonkeyPatch, photo: Path, recipe: Recipe, device: str
 ) -> tuple[Finished, list[Preview]]:
     loaded = LoadedPrior(prior().on(device), "tiny", "", device, picture_bytes=8.0)
-    monkeypatch.setattr(engine, "load_prior", lambda name, wished: loaded)
+    monkeypatch.setattr(prepare, "load_prior", lambda name, wished: loaded)
     events = list(engine.restore(Job(photo, recipe), CancelToken()))
     assert isinstance(events[-1], Finished)
     return events[-1], [event for event in events if isinstance(event, Preview)]

@@ -24,8 +24,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods.adaptive import level_count
-from gdp_desktop.restoration import priors
-from gdp_desktop.restoration import restore as engine
+from gdp_desktop.restoration import prepare, priors
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -88,7 +87,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch, window: int = 48, halo: int =
         loaded = load_prior(name, device)
         return replace(loaded, prior=replace(loaded.prior, window=window, halo=halo))
 
-    monkeypatch.setattr(engine, "load_prior", load)
+    monkeypatch.setattr(prepare, "load_prior", load)
 
 
 def mask_of(size: Size, soft: bool = False) -> Mask:
@@ -393,7 +392,7 @@ def test_invalid_numbers_end_in_one_sentence(
             return replace(found, x0=found.x0 * math.nan)
 
     loaded = priors.LoadedPrior(Broken(0.0, 0.3, stride=8), "broken", "", "cpu")
-    monkeypatch.setattr(engine, "load_prior", lambda name, device: loaded)
+    monkeypatch.setattr(prepare, "load_prior", lambda name, device: loaded)
     output = tmp_path / "result.png"
     job = job_for(task, photo_file(40, 40), prior_file, output=output)
     with pytest.raises(TaskError) as raised, warnings.catch_warnings():

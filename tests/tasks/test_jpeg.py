@@ -175,7 +175,11 @@ def test_what_is_no_jpeg_is_none(tmp_path: Path) -> None:
     for name, data in (("a.jpg", b"no picture"), ("b.jpg", b"")):
         (tmp_path / name).write_bytes(data)
         assert read_compression(tmp_path / name) is None
-    assert read_compression(tmp_path / "missing.jpg") is None
+
+
+def test_a_file_that_went_away_is_not_called_another_format(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"missing.jpg can no longer be read; .*\."):
+        read_compression(tmp_path / "missing.jpg")
 
 
 def test_small_colours_are_found_below_the_large_ones(saved: Callable[..., Path]) -> None:
