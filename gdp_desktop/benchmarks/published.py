@@ -32,8 +32,8 @@ from gdp_desktop.benchmarks.plan import (
 from gdp_desktop.benchmarks.stopwatch import Enough, Stopwatch
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
-from gdp_desktop.methods.adaptive import level_count
 from gdp_desktop.methods.gdp import PUBLISHED_STEPS
+from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Solver
 from gdp_desktop.restoration.memory import free_bytes
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior

@@ -13,8 +13,8 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Rect, Size
-from gdp_desktop.methods.adaptive import Level, levels_of
 from gdp_desktop.methods.guided import START, Guided
+from gdp_desktop.methods.levels import Level, levels_of
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.param import Param
 

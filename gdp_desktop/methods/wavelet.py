@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
-from gdp_desktop.methods.adaptive import Level, levels_of
 from gdp_desktop.methods.guided import START, Guided
+from gdp_desktop.methods.levels import Level, levels_of
 from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.methods.pyramid import halvings
 from gdp_desktop.tasks.param import Param

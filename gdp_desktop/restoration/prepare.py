@@ -18,7 +18,7 @@ from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.metadata import light_gathered
 from gdp_desktop.image.photo import Photo, load_photo
 from gdp_desktop.methods import method_named
-from gdp_desktop.methods.adaptive import level_count
+from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Method, Solver
 from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.disk import refuse_full_disk

@@ -23,7 +23,8 @@ from gdp_desktop.diffusion.tiler import TiledPrior, Tiler
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
-from gdp_desktop.methods.adaptive import CoarseToFine, levels_of
+from gdp_desktop.methods.adaptive import CoarseToFine
+from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.restoration.pixels import as_tensor, composed, consistency
 from gdp_desktop.restoration.preview import PreviewPainter

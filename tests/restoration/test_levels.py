@@ -10,7 +10,8 @@ import pytest
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, save_photo
-from gdp_desktop.methods.adaptive import CoarseToFine, fitting_levels
+from gdp_desktop.methods.adaptive import CoarseToFine
+from gdp_desktop.methods.levels import fitting_levels
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.restore import restore

@@ -23,7 +23,7 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import load_photo
-from gdp_desktop.methods.adaptive import level_count
+from gdp_desktop.methods.levels import level_count
 from gdp_desktop.restoration import prepare, priors
 from gdp_desktop.restoration.job import (
     Cancelled,

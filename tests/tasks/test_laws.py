@@ -13,7 +13,7 @@ from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.light import decode, encode, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.methods.adaptive import levels_of
+from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.inpainting import fill_from_surroundings
 from gdp_desktop.tasks.low_light import LowLight, local_light
