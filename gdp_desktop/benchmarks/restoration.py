@@ -32,7 +32,8 @@ from gdp_desktop.benchmarks.plan import (
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment
-from gdp_desktop.restoration.prepare import MAX_STEPS, checked_steps
+from gdp_desktop.restoration.job import MAX_STEPS
+from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.tasks import Task, task_named
 from gdp_desktop.tasks.task import Problem

@@ -10,12 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gdp_desktop.commands.errors import BadUsage, Refused
+from gdp_desktop.commands.errors import BAD_USAGE, FAILED, INTERRUPTED, BadUsage, Refused
 from gdp_desktop.commands.heap import keep_freed_memory
 from gdp_desktop.commands.parser import COMMANDS, parser_for
 from gdp_desktop.image.errors import unexpected
-
-FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,13 +9,11 @@ from gdp_desktop.benchmarks import BENCHMARKS
 from gdp_desktop.benchmarks.plan import BenchmarkError, Request
 from gdp_desktop.benchmarks.run import Measuring
 from gdp_desktop.benchmarks.run import run as measure
-from gdp_desktop.commands.errors import BadUsage, Refused
+from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
 from gdp_desktop.commands.inputs import output_folder
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, one_line, printable
-
-INTERRUPTED = 130
 
 
 def run(options: argparse.Namespace) -> int:

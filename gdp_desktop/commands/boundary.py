@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gdp_desktop.commands.errors import BadUsage, Refused
+from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.checkpoints import CheckpointError
@@ -28,7 +28,6 @@ from gdp_desktop.training.boundary_search import (
 )
 from gdp_desktop.training.crops import Split, split_photos
 
-INTERRUPTED = 130
 # Start noises, none of them a candidate, that the winner is compared with.
 OTHERS = 8
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+
 
 class BadUsage(Exception):
     """The request as a whole cannot be; nothing was started."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from gdp_desktop.commands.costs import tell_costs, words
-from gdp_desktop.commands.errors import BadUsage
+from gdp_desktop.commands.errors import INTERRUPTED, BadUsage
 from gdp_desktop.commands.inputs import (
     Input,
     Place,
@@ -46,7 +46,6 @@ from gdp_desktop.restoration.job import (
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TaskError, task_named
 
-INTERRUPTED = 130
 # What takes longer is announced.
 LONG_SECONDS = 60
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gdp_desktop.commands.errors import BadUsage, Refused
+from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
 from gdp_desktop.diffusion.unet import UNetConfig
@@ -24,8 +24,6 @@ from gdp_desktop.training.plan import (
     resume_path,
 )
 from gdp_desktop.training.train import TrainingReport, train
-
-INTERRUPTED = 130
 
 
 def run(options: argparse.Namespace) -> int:

@@ -143,12 +143,6 @@ class Guidance:
         nested = all(b[0] % a[0] == 0 for a, b in pairwise(blocks))
         return blocks if nested else None
 
-    def residual(self, x0: torch.Tensor) -> float:
-        """RMS of y - D(x0) of the first measurement, the photo; units of y."""
-        photo = self.measurements[0]
-        with torch.no_grad():
-            return float((photo.y - photo.degradation(x0)).square().mean().sqrt())
-
 
 def _divided_by(bent: torch.Tensor, spectrum: Spectrum) -> Linear:
     return lambda gradient: spectrum.v(spectrum.vt(gradient) / bent.to(gradient))

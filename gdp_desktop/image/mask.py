@@ -46,11 +46,6 @@ class Mask:
     def is_empty(self) -> bool:
         return not cv2.hasNonZero(self.pixels)
 
-    @property
-    def binary(self) -> np.ndarray:
-        """bool (H, W): what counts as painted where only yes or no will do."""
-        return self.pixels >= 128
-
     def bounds(self) -> Rect:
         """The smallest rectangle around everything painted, however faintly."""
         return Rect(*cv2.boundingRect(self.pixels))

@@ -16,6 +16,8 @@ from gdp_desktop.image.photo import Photo
 
 Status = Literal["done", "failed", "cancelled"]
 
+MAX_STEPS = 1000
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -22,7 +22,7 @@ from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Method, Solver
 from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.disk import refuse_full_disk
-from gdp_desktop.restoration.job import CancelToken, Job
+from gdp_desktop.restoration.job import MAX_STEPS, CancelToken, Job
 from gdp_desktop.restoration.memory import (
     fits_on_card,
     fitting_batch,
@@ -38,7 +38,6 @@ from gdp_desktop.tasks.task import Given, Problem, Values
 
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
-MAX_STEPS = 1000
 
 
 @dataclass(frozen=True)

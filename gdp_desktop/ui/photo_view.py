@@ -58,10 +58,6 @@ class PhotoView(QWidget):
         return self._before is not None
 
     @property
-    def shows_split(self) -> bool:
-        return self._shows_split
-
-    @property
     def shows_mask(self) -> bool:
         return self._shows_mask
 

@@ -27,13 +27,6 @@ def from_mask(mask: np.ndarray, colour: RGB, opacity: float) -> QImage:
     return image
 
 
-def to_rgb(image: QImage) -> np.ndarray:
-    """A copy as (H, W, 3) uint8."""
-    image = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), -1)
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
-
-
 def _sharing(pixels: np.ndarray, channels: int, pixel_format: QImage.Format) -> QImage:
     if pixels.dtype != np.uint8 or not pixels.flags.c_contiguous:
         raise ValueError(f"pixels must be contiguous uint8, not {pixels.dtype}")

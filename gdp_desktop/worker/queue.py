@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,8 @@ class JobState(Enum):
         return self not in (JobState.WAITING, JobState.RUNNING)
 
 
-class Role(IntEnum):
-    """What a view may ask of a row besides its text."""
-
-    ROW = Qt.ItemDataRole.UserRole + 1
-    STATE = Qt.ItemDataRole.UserRole + 2
-    PROGRESS = Qt.ItemDataRole.UserRole + 3
-    SECONDS_LEFT = Qt.ItemDataRole.UserRole + 4
-    ERROR = Qt.ItemDataRole.UserRole + 5
-    REPORT = Qt.ItemDataRole.UserRole + 6
+# What a view gets of a row besides its text: the row itself.
+ROW = Qt.ItemDataRole.UserRole + 1
 
 
 @dataclass(eq=False)
@@ -209,19 +202,7 @@ class JobQueue(QAbstractListModel):
                 return row.error or " ".join((str(row.saved_to or row.job.source), *row.notes))
             case Qt.ItemDataRole.AccessibleTextRole:
                 return f"{row.job.source.name}, {row.state.value} {row.error}".strip()
-            case Role.ROW:
-                return row
-            case Role.STATE:
-                return row.state
-            case Role.PROGRESS:
-                return row.fraction
-            case Role.SECONDS_LEFT:
-                return row.seconds_left
-            case Role.ERROR:
-                return row.error
-            case Role.REPORT:
-                return row.report
-        return None
+        return row if role == ROW else None
 
     def _insert(self, first: int, rows: list[Row]) -> None:
         if not rows:

@@ -177,13 +177,6 @@ def test_nonlinear_degradations_are_linearised_where_the_estimate_is() -> None:
     )
 
 
-def test_residual_is_the_rms_of_the_first_measurement() -> None:
-    x = picture(4, 4)
-    first = Measurement(x + 0.3, Degradation(), 0.1)
-    second = Measurement(BlockMean(2)(x) + 9, BlockMean(2), 0.1)
-    assert Guidance([first, second]).residual(x) == pytest.approx(0.3)
-
-
 class NoWayBack(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight):

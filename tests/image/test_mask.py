@@ -124,11 +124,10 @@ def test_strokes_beside_the_photo_or_without_points_do_nothing() -> None:
     assert mask.is_empty
 
 
-def test_bounds_and_binary() -> None:
+def test_bounds() -> None:
     mask = Mask.empty(SIZE)
     mask.pixels[10, 20], mask.pixels[12, 25] = 127, 128
     assert mask.bounds() == Rect(20, 10, 6, 3) and not mask.is_empty
-    assert np.argwhere(mask.binary).tolist() == [[12, 25]]
 
 
 @pytest.mark.parametrize("rect", [Rect(-1, 0, 5, 5), Rect(86, 0, 5, 5), Rect(0, 0, 1, 71)])

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.files import result_path
 from gdp_desktop.restoration.job import Job, Recipe
-from gdp_desktop.worker.queue import JobQueue, JobState, Role, Summary
+from gdp_desktop.worker.queue import ROW, JobQueue, JobState, Summary
 from gdp_desktop.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def test_one_bad_photo_never_stops_the_others(
     queue.add(*(folder_job(make_photo(name)) for name in ("a.png", "b.png", "c.png")))
     assert finish(qtbot, queue) == Summary(done=2, failed=1)
     assert states(queue) == [JobState.DONE, JobState.FAILED, JobState.DONE]
-    assert queue.index(1).data(Role.ERROR) == "b.png is damaged; try another copy."
-    assert queue.index(0).data(Role.PROGRESS) == 1.0
-    assert queue.index(0).data(Role.REPORT).output.endswith("a-restored.png")
+    first, second, _ = (queue.index(row).data(ROW) for row in range(3))
+    assert second.error == "b.png is damaged; try another copy." and first.fraction == 1.0
+    assert first.report.output.endswith("a-restored.png")
     assert not queue.is_started
 
 

@@ -17,14 +17,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.restoration.job import MAX_STEPS, Recipe
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.panels.method_choice import MethodChoice
 from gdp_desktop.ui.panels.slider_row import guard_wheel
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.theme import icon
 
-MAX_STEPS = 1000
 MAX_SEED = 2**31 - 1
 MOST_MEMORY = 4096.0  # GB
 DEVICES = (("Automatic", "auto"), ("Processor", "cpu"), ("Graphics card", "cuda"))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui import theme
 from gdp_desktop.ui.wording import percent, time_left
-from gdp_desktop.worker.queue import JobState, Role, Row
+from gdp_desktop.worker.queue import ROW, JobState, Row
 
 PADDING = 10
 BAR_HEIGHT = 4
@@ -42,7 +42,7 @@ class QueueDelegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
-        row: Row = index.data(Role.ROW)
+        row: Row = index.data(ROW)
         painter.save()
         self._paint_ground(painter, option)
         text = option.rect.adjusted(2 * PADDING + DOT, 0, -PADDING, 0)
