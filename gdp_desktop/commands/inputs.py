@@ -13,7 +13,8 @@ from PIL import Image
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import PHOTO_SUFFIXES, find_photos, refuse_target, result_path
+from gdp_desktop.image.files import find_photos, refuse_target, result_path
+from gdp_desktop.image.formats import FORMAT_ENDINGS, PHOTO_SUFFIXES
 from gdp_desktop.image.photo import load_photo
 
 # The brightness, of [0, 1], that an exposure meter aims at.
@@ -106,8 +107,8 @@ def place_for(results: int, given: Path) -> Place:
     if given.suffix.lower() not in PHOTO_SUFFIXES:
         if _names_a_picture(given):
             raise BadUsage(
-                f"A result cannot be saved as {shown(given)}; choose .jpg, .png, .tif or .webp, or "
-                "give a folder with -o."
+                f"A result cannot be saved as {shown(given)}; choose {FORMAT_ENDINGS}, or give a "
+                "folder with -o."
             )
         return Place(folder=output_folder(given))
     if results > 1:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from .captions import iptc_of
 from .errors import PhotoError
+from .formats import FORMAT_TITLES, FORMATS
 from .geometry import Size
 from .metadata import (
     ORIENTATION,
@@ -34,8 +35,7 @@ MAX_MEGAPIXELS = 200
 # Our own limit is checked right after the header is read and before a pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-_OPENED = ("JPEG", "PNG", "TIFF", "WEBP")
-_TAKEN = "JPEG, PNG, TIFF or WebP"
+_TITLES = {format.name: format.title for format in FORMATS}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _RAW_SUFFIXES = frozenset(
     ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .rw2 .srw".split()
@@ -94,7 +94,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
     if not data:
         raise PhotoError(f"{name} is empty; open another copy of it.")
     try:
-        return Image.open(io.BytesIO(data), formats=_OPENED)
+        return Image.open(io.BytesIO(data), formats=tuple(_TITLES))
     except Exception as error:
         raise PhotoError(_why_not_opened(data, name)) from error
 
@@ -103,13 +103,15 @@ def _why_not_opened(data: bytes, name: str) -> str:
     if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP":
         return (
             f"{name} is damaged, or a rare kind of picture that cannot be read; "
-            f"save it again as {_TAKEN}."
+            f"save it again as {FORMAT_TITLES}."
         )
     if _has_raw_suffix(name):
         return _RAW_SENTENCE.format(name=name)
     if kind := _other_format(data):
-        return f"{name} is a {kind} file, which cannot be restored; save it as {_TAKEN} first."
-    return f"{name} is not a picture; choose a {_TAKEN} file."
+        return (
+            f"{name} is a {kind} file, which cannot be restored; save it as {FORMAT_TITLES} first."
+        )
+    return f"{name} is not a picture; choose a {FORMAT_TITLES} file."
 
 
 def _other_format(data: bytes) -> str | None:
@@ -154,9 +156,9 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     pixels = _turned(channels.pixels, turn)
     alpha = None if channels.alpha is None else _turned(channels.alpha, turn)
     exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
-    format = "JPEG" if image.format == "MPO" else str(image.format)
+    title = _TITLES["JPEG" if image.format == "MPO" else str(image.format)]
     metadata = Metadata(channels.icc, exif, xmp_of(image), iptc)
-    return Decoded(pixels, alpha, format, metadata, tuple(notes))
+    return Decoded(pixels, alpha, title, metadata, tuple(notes))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -198,7 +200,7 @@ def _true_exif(exif: bytes | None, size: Size, notes: list[str]) -> bytes | None
 def _note_frames(image: Image.Image, data: bytes, notes: list[str]) -> None:
     if image.format == "TIFF":
         # Counting pages moves through the file, so another reader does it.
-        image = Image.open(io.BytesIO(data), formats=_OPENED)
+        image = Image.open(io.BytesIO(data), formats=tuple(_TITLES))
     try:
         # A phone's MPO is one photo, followed by what its maker adds (preview, depth, gain map).
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)

@@ -1,4 +1,4 @@
-"""Pixels and what belongs to them → the bytes of a JPEG, PNG, TIFF or WebP file."""
+"""Pixels and what belongs to them → the bytes of a file."""
 
 import io
 import struct
@@ -11,10 +11,10 @@ from PIL import Image, TiffImagePlugin
 
 from .captions import jpeg_segment
 from .errors import PhotoError
+from .formats import PhotoFormat
 from .geometry import Size
 from .metadata import EXIF_START, Metadata, directories, upright_exif
 
-_LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _QUALITY = 95
 _STRIP_BYTES = 1 << 18
 # Twice as fast as zlib's own choice, for 4 % more bytes of a camera photo.
@@ -24,28 +24,30 @@ _EIGHT_OF_SIXTEEN = ((np.arange(65536, dtype=np.uint32) + 128) // 257).astype(np
 
 
 def encode(
-    pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, format: str, name: str
+    pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, format: PhotoFormat, name: str
 ) -> tuple[bytes, tuple[str, ...]]:
     """The file's bytes, and sentences on what this format cannot hold.
 
-    `pixels` (H, W, 3) and `alpha` (H, W) or None are uint8 or uint16; `format` is "JPEG", "PNG",
-    "TIFF" or "WEBP"; `name` is what the sentences of a PhotoError call the file.
+    `pixels` (H, W, 3) and `alpha` (H, W) or None are uint8 or uint16; `name` is what the sentences
+    of a PhotoError call the file.
     """
     refuse_long_side(Size(pixels.shape[1], pixels.shape[0]), format, name)
     notes: list[str] = []
-    if format in ("JPEG", "WEBP") and pixels.dtype == np.uint16:
+    if format.bits == 8 and pixels.dtype == np.uint16:
         pixels, alpha = to_eight_bits(pixels), None if alpha is None else to_eight_bits(alpha)
-        notes.append(f"Saved with 8 bits per channel, as {format} holds no more.")
-    if format == "JPEG" and alpha is not None:
+        notes.append(f"Saved with 8 bits per channel, as {format.title} holds no more.")
+    if not format.has_alpha and alpha is not None:
         if int(alpha.min()) < 255:
-            notes.append("Transparent parts were filled with white, as JPEG has no transparency.")
+            notes.append(
+                f"Transparent parts were filled with white, as {format.title} has no transparency."
+            )
         pixels, alpha = _on_white(pixels, alpha), None
-    if format in ("PNG", "WEBP") and metadata.iptc:
+    if not format.has_iptc and metadata.iptc:
         metadata = metadata._replace(iptc=None)
-        notes.append(f"The captions (IPTC) were left out, as {format} has no place for them.")
+        notes.append(f"The captions (IPTC) were left out, as {format.title} has no place for them.")
     channels = pixels if alpha is None else np.dstack([pixels, alpha])
     metadata = _of_size(metadata, Size(pixels.shape[1], pixels.shape[0]), notes)
-    data = _with_what_fits(_ENCODERS[format], channels, metadata, name, notes)
+    data = _with_what_fits(_ENCODERS[format.name], channels, metadata, name, notes)
     return data, tuple(notes)
 
 
@@ -54,13 +56,13 @@ def to_eight_bits(array: np.ndarray) -> np.ndarray:
     return array if array.dtype == np.uint8 else _EIGHT_OF_SIXTEEN[array]
 
 
-def refuse_long_side(size: Size, format: str, name: str) -> None:
+def refuse_long_side(size: Size, format: PhotoFormat, name: str) -> None:
     """Raises PhotoError where a file of this format cannot be so wide or high."""
-    limit = _LONGEST_SIDE.get(format)
+    limit = format.longest_side
     if limit and max(size) > limit:
         raise PhotoError(
-            f"{name} cannot be saved, as a {format} may be at most {limit} pixels wide and high; "
-            "choose PNG or TIFF."
+            f"{name} cannot be saved, as {format.title} holds at most {limit} pixels across and "
+            "down; choose PNG or TIFF."
         )
 
 

@@ -11,16 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from .errors import PhotoError, PhotoExistsError, printable, shown
-
-SUFFIX_FORMATS = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-}
-PHOTO_SUFFIXES = frozenset(SUFFIX_FORMATS)
+from .formats import PHOTO_SUFFIXES
 
 RESULT_MARK = "-restored"
 

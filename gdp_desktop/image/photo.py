@@ -11,7 +11,8 @@ import numpy as np
 from .decoding import decode
 from .encoding import encode
 from .errors import PhotoError, shown
-from .files import SUFFIX_FORMATS, atomic_write, is_same_file, refuse_target
+from .files import atomic_write, is_same_file, refuse_target
+from .formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX
 from .geometry import Size
 from .metadata import Metadata
 
@@ -23,7 +24,7 @@ class Photo:
     """Upright RGB pixels (H, W, 3), uint8 or uint16, with the facts of the file they came from.
 
     `alpha` is (H, W) of the same dtype, or None. Both arrays are read-only. `path` is the source
-    (never written to), `format` is "JPEG", "PNG", "TIFF" or "WEBP", `exif` begins with "Exif",
+    (never written to), `format` is the title of one of the FORMATS, `exif` begins with "Exif",
     no `icc` means sRGB. `notes` are sentences the user should see.
     """
 
@@ -105,7 +106,7 @@ def _resized(alpha: np.ndarray | None, size: Size) -> np.ndarray | None:
 
 
 def load_photo(path: str | os.PathLike[str]) -> Photo:
-    """Read a JPEG, PNG, TIFF or WebP file of at most MAX_MEGAPIXELS, upright and in its own depth.
+    """Read a file of one of the FORMATS, at most MAX_MEGAPIXELS, upright and in its own depth.
 
     The bytes are read once, so the file may change or vanish afterwards. Raises PhotoError.
     """
@@ -142,8 +143,8 @@ def _reason(error: Exception) -> str:
 
 
 def _note_on_name(path: Path, format: str) -> tuple[str, ...]:
-    claimed = SUFFIX_FORMATS.get(path.suffix.lower(), format)
-    if claimed == format:
+    claimed = FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if claimed is None or claimed.title == format:
         return ()
     return (f"The file is really a {format} file, although its name ends in {path.suffix}.",)
 
@@ -157,10 +158,10 @@ def save_photo(
     when something of that name is there and may not be replaced. The source is never replaced.
     """
     path = Path(path)
-    format = SUFFIX_FORMATS.get(path.suffix.lower())
+    format = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if format is None:
         raise PhotoError(
-            f"{shown(path)} cannot be saved; choose a name ending in .jpg, .png, .tif or .webp."
+            f"{shown(path)} cannot be saved; choose a name ending in {FORMAT_ENDINGS}."
         )
     if photo.path is not None and is_same_file(photo.path, path):
         raise PhotoError(f"{shown(path)} is the photo itself; choose another name for the result.")

@@ -6,13 +6,11 @@ import shutil
 from pathlib import Path
 
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import SUFFIX_FORMATS
+from gdp_desktop.image.formats import FORMAT_OF_SUFFIX
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo
 
 MB = 1_000_000
-EIGHT_BITS_ONLY = {"JPEG", "WEBP"}
-WITHOUT_ALPHA = {"JPEG"}
 # Pure noise does not shrink; filter bytes, checksums and headers come on top.
 GROWTH, HEADERS = 1.02, 16_384
 # (h, w, 3) in 32-bit float.
@@ -26,9 +24,9 @@ def largest_file(photo: Photo, size: Size, suffix: str) -> int:
     No format stores more than the bare values: measured on noise, the worst of pictures, 3.0 bytes
     per pixel for PNG and TIFF, 2.9 for JPEG and 1.1 for WebP at the program's quality.
     """
-    format = SUFFIX_FORMATS[suffix.lower()]
-    channels = 3 if photo.alpha is None or format in WITHOUT_ALPHA else 4
-    depth = 1 if format in EIGHT_BITS_ONLY else photo.bits // 8
+    format = FORMAT_OF_SUFFIX[suffix.lower()]
+    channels = 4 if format.has_alpha and photo.alpha is not None else 3
+    depth = min(photo.bits, format.bits) // 8
     carried = sum(len(part) for part in photo.metadata if part)
     return round(GROWTH * channels * depth * size.pixels) + carried + HEADERS
 

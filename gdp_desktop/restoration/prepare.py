@@ -12,7 +12,8 @@ from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import SUFFIX_FORMATS, free_path, refuse_target
+from gdp_desktop.image.files import free_path, refuse_target
+from gdp_desktop.image.formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX, PHOTO_SUFFIXES
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.metadata import light_gathered
@@ -89,7 +90,7 @@ def prepare(
     refuse_too_large(job, needed_bytes(before, region.size, loaded, 1))
     if target is not None:
         saved = Size(photo.size.width * scale, photo.size.height * scale)
-        refuse_long_side(saved, SUFFIX_FORMATS[target.suffix.lower()], shown(target))
+        refuse_long_side(saved, FORMAT_OF_SUFFIX[target.suffix.lower()], shown(target))
         refuse_full_disk(photo, saved, target, task.pictures_beside)
     scene = Scene(photo, mask, others, region, job.source)
     problem, size = pose(task, values, scene, loaded.prior, cancel)
@@ -223,9 +224,9 @@ def target_of(job: Job) -> Path | None:
     if job.output is None:
         return None
     path = job.output if job.overwrite else free_path(job.output)
-    if path.suffix.lower() not in SUFFIX_FORMATS:
+    if path.suffix.lower() not in PHOTO_SUFFIXES:
         raise PhotoError(
-            f"A result cannot be saved as {path.name}; choose .jpg, .png, .tif or .webp."
+            f"A result cannot be saved as {shown(path)}; choose {FORMAT_ENDINGS}."
         )
     refuse_target(path, overwrite=job.overwrite)
     return path

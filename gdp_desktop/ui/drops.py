@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QDropEvent
 
-from gdp_desktop.image.files import PHOTO_SUFFIXES
+from gdp_desktop.image.formats import PHOTO_SUFFIXES
 
 
 def accept_as_copy(event: QDropEvent) -> None:
