@@ -1,7 +1,7 @@
 """The bytes of a file → upright RGB pixels of its own depth, and what belongs to them.
 
 Pillow reads what has 8 bits per channel, and the metadata of everything. OpenCV reads what has
-16 bits, which Pillow would silently cut to 8.
+more, which Pillow would silently cut to 8.
 """
 
 import io
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from .avif_file import bits_of_avif, is_hdr_avif
 from .captions import iptc_of
 from .errors import PhotoError
 from .formats import FORMAT_TITLES, FORMATS
@@ -37,6 +38,7 @@ Image.MAX_IMAGE_PIXELS = None
 
 _TITLES = {format.name: format.title for format in FORMATS}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_AVIF_STARTS = (b"ftypavif", b"ftypavis")
 _RAW_SUFFIXES = frozenset(
     ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .rw2 .srw".split()
 )
@@ -100,7 +102,7 @@ def _opened(data: bytes, name: str) -> Image.Image:
 
 
 def _why_not_opened(data: bytes, name: str) -> str:
-    if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP":
+    if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP" or data[4:12] in _AVIF_STARTS:
         return (
             f"{name} is damaged, or a rare kind of picture that cannot be read; "
             f"save it again as {FORMAT_TITLES}."
@@ -163,7 +165,12 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
 
 def _orientation(image: Image.Image) -> int:
     try:
-        return int(image.getexif().get(ORIENTATION, 1))
+        exif = image.getexif()
+        if image.format == "AVIF":
+            # It is turned by a box of its own, which Pillow tells as EXIF: XMP does not count.
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+        return int(exif.get(ORIENTATION, 1))
     except Exception:  # a damaged EXIF block is no reason to refuse the photo
         return 1
 
@@ -211,6 +218,8 @@ def _note_frames(image: Image.Image, data: bytes, notes: list[str]) -> None:
 
 
 def _channels(image: Image.Image, data: bytes, notes: list[str]) -> _Channels:
+    if image.format == "AVIF" and is_hdr_avif(data):
+        notes.append("It was made for a screen of high dynamic range; its colours may look flat.")
     if _is_sixteen_bit(image, data):
         return _sixteen_bit(image, data, notes)
     if image.mode not in _EIGHT_BIT_MODES:
@@ -231,6 +240,8 @@ def _tags(image: Image.Image) -> Any:  # noqa: ANN401 - Pillow's directory type 
 def _is_sixteen_bit(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         return data[24] == 16  # IHDR always comes first, and this is its bit depth
+    if image.format == "AVIF":
+        return bits_of_avif(data) > 8
     tags = _tags(image)
     return (
         set(tags.get(_BITS, ())) == {16}
@@ -249,7 +260,9 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         raise ValueError("not what its header says")
-    space = "GRAY" if image.mode.startswith("I") else "RGB"
+    if image.format == "AVIF":
+        array = _of_sixteen_bits(array, bits_of_avif(data))
+    space = "GRAY" if array.ndim == 2 else "RGB"
     icc = _fitting_profile(image, (space,), notes)
     if icc and space == "GRAY":
         notes.append("Its grey colour profile was left out; treated as sRGB.")
@@ -265,6 +278,11 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
         return _Channels(cv2.cvtColor(array, cv2.COLOR_BGR2RGB), None, icc)
     pixels = cv2.cvtColor(array, cv2.COLOR_BGRA2RGB)
     return _Channels(*_true_alpha(image, pixels, array[..., 3].copy()), icc)
+
+
+def _of_sixteen_bits(array: np.ndarray, bits: int) -> np.ndarray:
+    """Values of `bits` bits spread over all of 16, so that white stays white."""
+    return (array << (16 - bits)) | (array >> (2 * bits - 16))
 
 
 def _pixels_of_png(data: bytes) -> bytes:

@@ -19,6 +19,9 @@ _QUALITY = 95
 _STRIP_BYTES = 1 << 18
 # Twice as fast as zlib's own choice, for 4 % more bytes of a camera photo.
 _DEFLATE_LEVEL = 3
+# This speed takes a quarter of the default's time, for 1.5 % more bytes. One thread gives other
+# bytes than several, so their number must not be the machine's.
+_AVIF: dict[str, str | int] = {"subsampling": "4:4:4", "speed": 8, "max_threads": 4}
 
 _EIGHT_OF_SIXTEEN = ((np.arange(65536, dtype=np.uint32) + 128) // 257).astype(np.uint8)
 
@@ -129,8 +132,12 @@ def _webp(channels: np.ndarray, metadata: Metadata) -> bytes:
     return _by_pillow(channels, metadata, "WEBP", quality=_QUALITY, exact=True)
 
 
+def _avif(channels: np.ndarray, metadata: Metadata) -> bytes:
+    return _by_pillow(channels, metadata, "AVIF", quality=_QUALITY, **_AVIF)
+
+
 def _by_pillow(
-    channels: np.ndarray, metadata: Metadata, format: str, **options: int | bool | bytes
+    channels: np.ndarray, metadata: Metadata, format: str, **options: int | bool | bytes | str
 ) -> bytes:
     named = {"icc_profile": metadata.icc, "exif": metadata.exif, "xmp": metadata.xmp}
     carried = {name: value for name, value in named.items() if value}
@@ -214,4 +221,4 @@ def _strip(rows: np.ndarray) -> bytes:
     return zlib.compress(steps.astype(steps.dtype.newbyteorder("<")).tobytes(), _DEFLATE_LEVEL)
 
 
-_ENCODERS = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "WEBP": _webp}
+_ENCODERS = {"JPEG": _jpeg, "PNG": _png, "TIFF": _tiff, "WEBP": _webp, "AVIF": _avif}

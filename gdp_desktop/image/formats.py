@@ -26,6 +26,7 @@ FORMATS = (
     PhotoFormat("PNG", "PNG", (".png",), bits=16),
     PhotoFormat("TIFF", "TIFF", (".tif", ".tiff"), bits=16, has_iptc=True),
     PhotoFormat("WEBP", "WebP", (".webp",), longest_side=16383),
+    PhotoFormat("AVIF", "AVIF", (".avif",), longest_side=32768),
 )
 FORMAT_OF_SUFFIX = {ending: format for format in FORMATS for ending in format.endings}
 PHOTO_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)

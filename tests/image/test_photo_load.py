@@ -16,12 +16,13 @@ from PIL import ExifTags, Image, ImageOps
 from gdp_desktop.image.captions import jpeg_segment
 from gdp_desktop.image.decoding import MAX_MEGAPIXELS
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.formats import FORMAT_TITLES
+from gdp_desktop.image.formats import FORMAT_TITLES, FORMATS
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo
 
 from . import handmade
 from .handmade import (
+    avif,
     cmyk_profile,
     exif_block,
     grey_profile,
@@ -128,24 +129,32 @@ def turned_bytes(kind: str, orientation: int) -> bytes:
     image = Image.fromarray(TURNED8)
     if kind == "png16":
         return png16(TURNED16, png_chunk(b"eXIf", exif[6:]))
+    if kind == "avif10":
+        return avif(TURNED8.astype(np.uint16) * 4, 10, exif[6:])
     if kind == "tiff16":
         return tiff(TURNED16, {274: orientation})
     if kind == "tiff":
         return tiff(TURNED8, {274: orientation})
-    options = {"quality": 100, "subsampling": 0} if kind == "jpeg" else {"lossless": True}
+    options = {
+        "jpeg": {"quality": 100, "subsampling": 0},
+        "avif": {"quality": 100, "subsampling": "4:4:4"},
+    }.get(kind, {"lossless": True})
     return pillow_bytes(image, kind, exif=exif, **options)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "tiff", "png16", "tiff16"])
+@pytest.mark.parametrize(
+    "kind", ["jpeg", "png", "webp", "avif", "tiff", "png16", "tiff16", "avif10"]
+)
 def test_every_orientation_is_shown_upright(put: Put, kind: str, orientation: int) -> None:
     image = Image.fromarray(TURNED8)
     image.getexif()[0x0112] = orientation
     upright = np.asarray(ImageOps.exif_transpose(image)).astype(int)
-    photo = load_photo(put("a." + kind.removesuffix("16"), turned_bytes(kind, orientation)))
-    scale = 257 if kind.endswith("16") else 1
-    assert photo.pixels.shape == upright.shape
-    assert np.abs(photo.pixels - scale * upright).max() <= (6 if kind == "jpeg" else 0)
+    photo = load_photo(put("a." + kind.rstrip("016"), turned_bytes(kind, orientation)))
+    assert photo.pixels.shape == upright.shape and (photo.bits == 16) == kind.endswith(("16", "10"))
+    full = (1 << photo.bits) - 1
+    worst = {"jpeg": 6, "avif": 6, "avif10": 1}.get(kind, 0)  # of 255
+    assert np.abs(photo.pixels / full - upright / 255).max() <= worst / 255
     parsed = Image.Exif()
     parsed.load(photo.exif or b"")
     assert parsed.get(0x0112, 1) == 1
@@ -157,7 +166,7 @@ def test_alpha_turns_with_the_pixels(put: Put) -> None:
     assert np.array_equal(photo.alpha, np.rot90(RGBA8[..., 3], -1))
 
 
-METADATA_CARRIERS = ["JPEG", "PNG", "TIFF", "WEBP"]
+METADATA_CARRIERS = [format.name for format in FORMATS]
 
 
 @pytest.mark.parametrize("format", METADATA_CARRIERS)
@@ -257,6 +266,29 @@ def test_an_orientation_that_only_xmp_knows(put: Put, kind: str) -> None:
     assert b'"6"' not in photo.xmp
 
 
+@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_deep_avif_keeps_its_depth(put: Put, bits: int, channels: int) -> None:
+    array = noise(40, 30, channels, bits)
+    photo = load_photo(put("a.avif", avif(array, bits)))
+    rgb = np.repeat(array[..., None], 3, axis=2) if channels == 1 else array[..., :3]
+    most = (1 << bits) - 1
+    assert photo.bits == 16 and photo.notes == ()
+    assert np.abs(photo.pixels / 65535 - rgb / most).max() < 1e-3
+    assert (photo.pixels[rgb == most] == 65535).all() and (photo.pixels[rgb == 0] == 0).all()
+    if channels == 4:
+        assert np.abs(photo.alpha / 65535 - array[..., 3] / most).max() < 1e-3
+
+
+@pytest.mark.parametrize(("curve", "flat"), [(1, False), (13, False), (16, True), (18, True)])
+def test_an_avif_of_high_dynamic_range_says_so(put: Put, curve: int, flat: bool) -> None:
+    data = pillow_bytes(Image.fromarray(TURNED8), "AVIF")
+    assert data.count(b"colrnclx") == 1
+    at = data.index(b"colrnclx") + 10
+    photo = load_photo(put("a.avif", data[:at] + struct.pack(">H", curve) + data[at + 2 :]))
+    assert any("dynamic range" in note for note in photo.notes) == flat
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")  # Pillow warns of it, too
 def test_exif_that_leads_nowhere_is_left_out_with_a_note(put: Put) -> None:
     exif = b"Exif\0\0MM\0*" + struct.pack(">L", 5000)
@@ -345,12 +377,14 @@ BAD = {
     "text.png": (b"I am a letter, not a picture.\n" * 9, "not a picture"),
     **{
         f"cut.{format}": (cut(pillow_bytes(BIG, format)), "damaged")
-        for format in ("jpeg", "png", "tiff", "webp")
+        for format in ("jpeg", "png", "tiff", "webp", "avif")
     },
+    "cut10.avif": (cut(avif(noise(64, 64, 3, 10), 10)), "damaged"),
     "cut16.png": (cut(png16(noise(64, 64, 3, 16))), "damaged"),
     "cut16.tif": (cut(tiff(noise(64, 64, 3, 16))), "damaged"),
     "header_only.jpg": (b"\xff\xd8\xff\xe0", "damaged"),
     "header_only.tif": (b"II*\0", "damaged"),
+    "header_only.avif": (b"\0\0\0\x20ftypavif" + bytes(20), "damaged"),
     "header_only.webp": (b"RIFF\x20\0\0\0WEBPVP8 ", "damaged"),
     "bomb.png": (header_only_png(60000), "60000 × 60000"),
     "moving.gif": (pillow_bytes(BIG, "GIF"), FORMAT_TITLES),

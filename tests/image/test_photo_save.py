@@ -27,7 +27,7 @@ from .handmade import IPTC, XMP, exif_block, noise, png16, smooth, srgb_profile
 
 SUFFIXES = sorted(PHOTO_SUFFIXES)
 LOSSLESS = [".png", ".tif"]
-LOSSY = [".jpg", ".jpeg", ".webp"]
+LOSSY = [".jpg", ".jpeg", ".webp", ".avif"]
 
 
 def photo_of(bits: int, alpha: bool = False, lossy: bool = False) -> Photo:
@@ -84,10 +84,13 @@ def test_lossy_formats_come_close(tmp_path: Path, suffix: str, bits: int) -> Non
     assert load_photo(path).bits == 8
 
 
-def test_webp_keeps_alpha(tmp_path: Path) -> None:
+def test_webp_and_avif_keep_alpha(tmp_path: Path) -> None:
     photo = photo_of(8, alpha=True)
     save_photo(photo, tmp_path / "a.webp")
     assert np.array_equal(load_photo(tmp_path / "a.webp").alpha, photo.alpha)
+    save_photo(photo, tmp_path / "a.avif")
+    difference = load_photo(tmp_path / "a.avif").alpha - photo.alpha.astype(float)
+    assert np.abs(difference).mean() < 3
 
 
 def test_tiff_of_many_strips(tmp_path: Path) -> None:
