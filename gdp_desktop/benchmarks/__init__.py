@@ -1,4 +1,4 @@
-"""What can be measured with `bench`; a benchmark is one entry here and a module of its name.
+"""What can be measured with ``bench``; a benchmark is one entry here and a module of its name.
 
 The module has ``plan(request) -> Plan``.  It is imported only when it runs, as it imports torch.
 """

@@ -15,7 +15,7 @@ import torch
 from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.diffusion import light
 
-# Chosen by `bench tuning`, on training photos, by mean PSNR: h and hColor of OpenCV's non-local
+# Chosen by ``bench tuning``, on training photos, by mean PSNR: h and hColor of OpenCV's non-local
 # means as multiples of σ, by σ of 255, and for a JPEG of quality 20 in units of 255;
 NLM_STRENGTHS = {
     5: (0.6, 0.5), 10: (0.6, 0.6), 15: (0.6, 0.6), 25: (0.6, 0.6), 50: (0.6, 0.6), 75: (0.5, 0.5),

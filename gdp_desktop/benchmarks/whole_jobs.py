@@ -72,8 +72,8 @@ def made_photo(folder: Path, megapixels: float, seed: int) -> Path:
 
 
 def in_a_process(files: Sequence[Path], recipe: Recipe, *more: str) -> Restored:
-    """The command `restore` on these files, with ``more`` options: its reports, its peak memory in
-    MiB if the system tells, and its seconds."""
+    """The command ``restore`` on these files, with ``more`` options: its reports, its peak memory
+    in MiB if the system tells, and its seconds."""
     command = [
         sys.executable, "-c", RESTORE_AND_TELL_COST, "restore", *map(str, files),
         "--task", recipe.task, "--seed", str(recipe.seed), "--device", recipe.device,

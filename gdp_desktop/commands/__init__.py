@@ -1,4 +1,4 @@
-"""The command line: `main` finds the command and turns whatever goes wrong into a sentence."""
+"""The command line: ``main`` finds the command and turns whatever goes wrong into a sentence."""
 
 from __future__ import annotations
 

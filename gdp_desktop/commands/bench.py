@@ -1,4 +1,4 @@
-"""`bench`: how good the results are, as tables."""
+"""``bench``: how good the results are, as tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`boundary`: the search for the start noise that suits a task and a prior best."""
+"""``boundary``: the search for the start noise that suits a task and a prior best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`restore --estimate`: what each photo will cost, instead of restoring it."""
+"""``restore --estimate``: what each photo will cost, instead of restoring it."""
 
 from __future__ import annotations
 

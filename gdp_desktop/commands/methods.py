@@ -1,4 +1,4 @@
-"""`methods`: the ways to sample, and their parameters."""
+"""``methods``: the ways to sample, and their parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`priors`: which there are, and taking in, fetching and checking others."""
+"""``priors``: which there are, and taking in, fetching and checking others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `restore` was asked to do with every photo, checked before the first one is touched."""
+"""What ``restore`` was asked to do with every photo, checked before the first one is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`restore`: photos in, restored photos and reports out."""
+"""``restore``: photos in, restored photos and reports out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sample`: pictures that a prior makes by itself."""
+"""``sample``: pictures that a prior makes by itself."""
 
 from __future__ import annotations
 

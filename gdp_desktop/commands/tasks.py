@@ -1,4 +1,4 @@
-"""`tasks`: what the program can do, and with which parameters."""
+"""``tasks``: what the program can do, and with which parameters."""
 
 from __future__ import annotations
 

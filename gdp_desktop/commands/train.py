@@ -1,4 +1,4 @@
-"""`train`: a prior from one's own photos."""
+"""``train``: a prior from one's own photos."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .files import atomic_write, free_path
+from gdp_desktop.image.files import atomic_write, free_path
 
 
 def by_product_path(result: Path, name: str, array: np.ndarray) -> Path:

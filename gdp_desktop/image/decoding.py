@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .avif_file import bits_of_avif, is_hdr_avif
-from .captions import iptc_of
-from .errors import PhotoError
-from .formats import FORMAT_TITLES, FORMATS
-from .geometry import Size
-from .metadata import (
+from gdp_desktop.image.avif_file import bits_of_avif, is_hdr_avif
+from gdp_desktop.image.captions import iptc_of
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.formats import FORMAT_TITLES, FORMATS
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.metadata import (
     ORIENTATION,
     Metadata,
     exif_of,
@@ -28,7 +28,7 @@ from .metadata import (
     upright_exif,
     xmp_of,
 )
-from .profiles import colour_space, is_for_grey, to_srgb
+from gdp_desktop.image.profiles import colour_space, is_for_grey, to_srgb
 
 MAX_MEGAPIXELS = 200
 
@@ -69,7 +69,7 @@ class _Channels(NamedTuple):
 
 
 def decode(data: bytes, name: str) -> Decoded:
-    """Read a whole file; `name` is what error sentences call it.
+    """Read a whole file; ``name`` is what error sentences call it.
 
     Raises PhotoError for anything that is not a complete photo of at most MAX_MEGAPIXELS.
     """
@@ -176,7 +176,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
-    """The array as EXIF `orientation` 1…8 wants it shown; anything else leaves it alone."""
+    """The array as EXIF ``orientation`` 1…8 wants it shown; anything else leaves it alone."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -281,7 +281,7 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
 
 
 def _of_sixteen_bits(array: np.ndarray, bits: int) -> np.ndarray:
-    """Values of `bits` bits spread over all of 16, so that white stays white."""
+    """Values of ``bits`` bits spread over all of 16, so that white stays white."""
     return (array << (16 - bits)) | (array >> (2 * bits - 16))
 
 
@@ -339,7 +339,7 @@ def _from_cmyk(image: Image.Image, notes: list[str]) -> Image.Image:
 
 
 def _fitting_profile(image: Image.Image, spaces: tuple[str, ...], notes: list[str]) -> bytes | None:
-    """The file's colour profile, if it is a readable one for pixels of one of these `spaces`."""
+    """The file's colour profile, if it is a readable one for pixels of one of these ``spaces``."""
     icc = image.info.get("icc_profile")
     if not icc:
         return None

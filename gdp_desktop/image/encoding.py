@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from .captions import jpeg_segment
-from .errors import PhotoError
-from .formats import PhotoFormat
-from .geometry import Size
-from .metadata import EXIF_START, Metadata, directories, upright_exif
+from gdp_desktop.image.captions import jpeg_segment
+from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.formats import PhotoFormat
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.metadata import EXIF_START, Metadata, directories, upright_exif
 
 _QUALITY = 95
 _STRIP_BYTES = 1 << 18
@@ -31,8 +31,8 @@ def encode(
 ) -> tuple[bytes, tuple[str, ...]]:
     """The file's bytes, and sentences on what this format cannot hold.
 
-    `pixels` (H, W, 3) and `alpha` (H, W) or None are uint8 or uint16; `name` is what the sentences
-    of a PhotoError call the file.
+    ``pixels`` (H, W, 3) and ``alpha`` (H, W) or None are uint8 or uint16; ``name`` is what the
+    sentences of a PhotoError call the file.
     """
     refuse_long_side(Size(pixels.shape[1], pixels.shape[0]), format, name)
     notes: list[str] = []

@@ -38,12 +38,12 @@ def one_line(error: object) -> str:
 
 
 def shown(path: str | os.PathLike[str]) -> str:
-    """The last part of `path` as text that any log, terminal or label can hold."""
+    """The last part of ``path`` as text that any log, terminal or label can hold."""
     return printable(Path(path).name or str(path))
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """`path` with everything unprintable (newlines, bytes that are no UTF-8) escaped."""
+    """``path`` with everything unprintable (newlines, bytes that are no UTF-8) escaped."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
         for char in os.fspath(path)

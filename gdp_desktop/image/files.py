@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from pathlib import Path
 
-from .errors import PhotoError, PhotoExistsError, printable, shown
-from .formats import PHOTO_SUFFIXES
+from gdp_desktop.image.errors import PhotoError, PhotoExistsError, printable, shown
+from gdp_desktop.image.formats import PHOTO_SUFFIXES
 
 RESULT_MARK = "-restored"
 
@@ -78,7 +78,7 @@ def result_path(
     out_dir: str | os.PathLike[str] | None = None,
     suffix: str | None = None,
 ) -> Path:
-    """NAME-restored.EXT beside the source or in `out_dir`; EXT is the source's or `suffix`.
+    """NAME-restored.EXT beside the source or in ``out_dir``; EXT is the source's or ``suffix``.
 
     A suffix that cannot be saved becomes .png, and a name too long for a file system is cut.
     """
@@ -94,7 +94,7 @@ def result_path(
 
 
 def free_path(path: str | os.PathLike[str]) -> Path:
-    """`path`, or the first of NAME-2.EXT, NAME-3.EXT, … that is not there yet."""
+    """``path``, or the first of NAME-2.EXT, NAME-3.EXT, … that is not there yet."""
     path = Path(path)
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
     return next(name for name in chain([path], numbered) if not os.path.lexists(name))
@@ -109,7 +109,7 @@ def is_same_file(one: Path, other: Path) -> bool:
 
 
 def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
-    """Raise PhotoError when `path` is clearly not a place to write to, before the long work."""
+    """Raise PhotoError when ``path`` is clearly not a place to write to, before the long work."""
     path = Path(path)
     if not os.path.isdir(path.parent):
         raise PhotoError(
@@ -122,9 +122,9 @@ def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
-    """Put a file of these bytes at `path`: complete and on the disk, or not at all.
+    """Put a file of these bytes at ``path``: complete and on the disk, or not at all.
 
-    With `overwrite` an old file keeps its permissions, and a link leads on to what it names.
+    With ``overwrite`` an old file keeps its permissions, and a link leads on to what it names.
     Without it nothing is replaced, even if it appears in the meantime. Raises PhotoError, and
     PhotoExistsError in that last case; no half-written file is left behind.
     """

@@ -7,8 +7,8 @@ from typing import NamedTuple
 class PhotoFormat(NamedTuple):
     """A kind of file that photos are read from and results saved to.
 
-    `name` is Pillow's, `title` is what sentences call it. `bits` per channel are the most that it
-    is saved with, and `longest_side` the most pixels across or down, None without a limit.
+    ``name`` is Pillow's, ``title`` is what sentences call it. ``bits`` per channel are the most it
+    is saved with, and ``longest_side`` the most pixels across or down, None without a limit.
     """
 
     name: str

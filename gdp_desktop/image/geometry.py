@@ -65,7 +65,7 @@ class Rect(NamedTuple):
         return Rect(x, y, right - x, bottom - y)
 
     def padded(self, margin: int) -> "Rect":
-        """Grown by `margin` on all four sides (shrunk when it is negative)."""
+        """Grown by ``margin`` on all four sides (shrunk when it is negative)."""
         twice = 2 * margin
         return Rect(
             self.x - margin,

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .errors import PhotoError, shown
-from .geometry import Size
-from .metadata import ORIENTATION
-from .profiles import is_for_grey, to_srgb
+from gdp_desktop.image.errors import PhotoError, shown
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.metadata import ORIENTATION
+from gdp_desktop.image.profiles import is_for_grey, to_srgb
 
 # The tables of ITU-T T.81, annex K, that quality 50 stands for; rows are vertical frequencies.
 _LUMA = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .encoding import to_eight_bits
-from .errors import PhotoError, shown
-from .files import atomic_write, refuse_target
-from .geometry import Rect, Size
-from .photo import load_photo
+from gdp_desktop.image.encoding import to_eight_bits
+from gdp_desktop.image.errors import PhotoError, shown
+from gdp_desktop.image.files import atomic_write, refuse_target
+from gdp_desktop.image.geometry import Rect, Size
+from gdp_desktop.image.photo import load_photo
 
 Point = tuple[float, float]
 
@@ -27,7 +27,7 @@ class Mask:
     """
 
     def __init__(self, pixels: np.ndarray) -> None:
-        """Wraps `pixels` without a copy."""
+        """Wraps ``pixels`` without a copy."""
         if pixels.ndim != 2 or pixels.dtype != np.uint8:
             raise ValueError(f"a mask is uint8 (H, W), not {pixels.dtype} {pixels.shape}")
         self.pixels = pixels
@@ -54,11 +54,11 @@ class Mask:
         return Mask(self.pixels.copy())
 
     def read(self, rect: Rect) -> bytes:
-        """A copy of what is inside `rect`, row by row; `write` puts it back."""
+        """A copy of what is inside ``rect``, row by row; ``write`` puts it back."""
         return self._inside(rect).tobytes()
 
     def write(self, rect: Rect, pixels: bytes) -> None:
-        """Replace what is inside `rect` by what `read` once gave for a rectangle of its size."""
+        """Replace what is in ``rect`` by what ``read`` once gave for a rectangle of its size."""
         self._inside(rect)[:] = np.frombuffer(pixels, np.uint8).reshape(rect.size.shape)
 
     def _inside(self, rect: Rect) -> np.ndarray:
@@ -69,9 +69,9 @@ class Mask:
     def stroke(
         self, points: Sequence[Point], radius: float, hardness: float, erase: bool = False
     ) -> Rect:
-        """Draw a round brush along `points`; one point is a dab. Returns what may have changed.
+        """Draw a round brush along ``points``; one point is a dab. Returns what may have changed.
 
-        `hardness` is the share of the radius, 0…1, that is painted fully before the edge fades;
+        ``hardness`` is the share of the radius, 0…1, that is painted fully before the edge fades;
         the hardest edge is still smooth. Painting over painted pixels adds nothing to them.
         Erasing takes away as much as the same brush would paint, and clears what it leaves less
         than half painted, so that a stroke erased along its own path is gone without a rim.
@@ -118,9 +118,9 @@ def _around(start: Point, end: Point, radius: float) -> Rect:
 
 
 def _coverage(rect: Rect, start: Point, end: Point, radius: float, hardness: float) -> np.ndarray:
-    """uint8 (height, width) of `rect`: how much of each pixel the brush between two points paints.
+    """uint8 (height, width) of ``rect``: how much of each pixel a brush between two points paints.
 
-    255 inside `hardness` times the radius, falling in a line to 0 half a pixel beyond the radius.
+    255 inside ``hardness`` times the radius, falling in a line to 0 half a pixel beyond the radius.
     """
     x = np.arange(rect.x, rect.right, dtype=np.float32)[None] + np.float32(0.5 - start[0])
     y = np.arange(rect.y, rect.bottom, dtype=np.float32)[:, None] + np.float32(0.5 - start[1])
@@ -135,7 +135,7 @@ def _coverage(rect: Rect, start: Point, end: Point, radius: float, hardness: flo
 
 
 def load_mask(path: str | os.PathLike[str], size: Size) -> Mask:
-    """Read a picture as the mask of a photo of this `size`: white restores, black keeps.
+    """Read a picture as the mask of a photo of this ``size``: white restores, black keeps.
 
     Colours count by their lightness, and what is transparent keeps. Raises PhotoError, also for
     a picture of another size.

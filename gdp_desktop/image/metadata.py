@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from .geometry import Size
+from gdp_desktop.image.geometry import Size
 
 EXIF_START = b"Exif\x00\x00"
 ORIENTATION = 0x0112
@@ -48,7 +48,7 @@ def with_start(exif: bytes | None) -> bytes | None:
 
 
 def upright_exif(exif: bytes, size: Size | None = None) -> bytes:
-    """The same block for pixels that stand upright, with `size` written in if it is told.
+    """The same block for pixels that stand upright, with ``size`` written in if it is told.
 
     Patched in place, because a rewritten block would break the camera's own maker notes. The
     embedded thumbnail is unlinked: it shows the photo before it was turned or restored.
@@ -81,7 +81,7 @@ class _Entry(NamedTuple):
 
 
 def _entries(block: bytearray, order: str, ifd: int) -> list[_Entry]:
-    """The directory at `ifd`, in which a damaged file may have a tag twice."""
+    """The directory at ``ifd``, in which a damaged file may have a tag twice."""
     (count,) = struct.unpack_from(order + "H", block, 6 + ifd)
     found = []
     for start in range(8 + ifd, 8 + ifd + 12 * count, 12):

@@ -8,13 +8,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .decoding import decode
-from .encoding import encode
-from .errors import PhotoError, shown
-from .files import atomic_write, is_same_file, refuse_target
-from .formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX
-from .geometry import Size
-from .metadata import Metadata
+from gdp_desktop.image.decoding import decode
+from gdp_desktop.image.encoding import encode
+from gdp_desktop.image.errors import PhotoError, shown
+from gdp_desktop.image.files import atomic_write, is_same_file, refuse_target
+from gdp_desktop.image.formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX
+from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.metadata import Metadata
 
 MAX_FILE_BYTES = 2_000_000_000
 
@@ -23,9 +23,9 @@ MAX_FILE_BYTES = 2_000_000_000
 class Photo:
     """Upright RGB pixels (H, W, 3), uint8 or uint16, with the facts of the file they came from.
 
-    `alpha` is (H, W) of the same dtype, or None. Both arrays are read-only. `path` is the source
-    (never written to), `format` is the title of one of the FORMATS, `exif` begins with "Exif",
-    no `icc` means sRGB. `notes` are sentences the user should see.
+    ``alpha`` is (H, W) of the same dtype, or None. Both arrays are read-only. ``path`` is the
+    source, never written to, ``format`` is the title of one of the FORMATS, ``exif`` begins
+    with "Exif", no ``icc`` means sRGB. ``notes`` are sentences the user should see.
     """
 
     pixels: np.ndarray
@@ -152,7 +152,7 @@ def _note_on_name(path: Path, format: str) -> tuple[str, ...]:
 def save_photo(
     photo: Photo, path: str | os.PathLike[str], *, overwrite: bool = False
 ) -> tuple[str, ...]:
-    """Write the photo in the format that the suffix of `path` names; complete or not at all.
+    """Write the photo in the format that the suffix of ``path`` names; complete or not at all.
 
     Returns sentences on what the format could not hold. Raises PhotoError, and PhotoExistsError
     when something of that name is there and may not be replaced. The source is never replaced.

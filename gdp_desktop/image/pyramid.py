@@ -5,8 +5,8 @@ import math
 import cv2
 import numpy as np
 
-from .encoding import to_eight_bits
-from .geometry import Rect, Size
+from gdp_desktop.image.encoding import to_eight_bits
+from gdp_desktop.image.geometry import Rect, Size
 
 _SMALLEST_SIDE = 256
 
@@ -19,7 +19,7 @@ class Pyramid:
     """
 
     def __init__(self, pixels: np.ndarray) -> None:
-        """`pixels` (H, W, 3) uint8 or uint16 are kept, not copied, as what `refresh` looks at."""
+        """``pixels`` (H, W, 3) uint8 or uint16 are kept, not copied, for ``refresh`` to look at."""
         self.pixels = pixels
         self.levels = [to_eight_bits(pixels)]
         while max(self.levels[-1].shape[:2]) > _SMALLEST_SIDE:
@@ -33,14 +33,14 @@ class Pyramid:
     def level_for(self, zoom: float) -> int:
         """The coarsest level with a pixel for every screen pixel.
 
-        `zoom` is how many screen pixels a photo pixel is wide.
+        ``zoom`` is how many screen pixels a photo pixel is wide.
         """
         if zoom <= 0:
             return len(self.levels) - 1
         return min(max(0, math.floor(-math.log2(zoom))), len(self.levels) - 1)
 
     def refresh(self, rect: Rect) -> None:
-        """Bring all levels up to date after the photo's pixels changed inside `rect`."""
+        """Bring all levels up to date after the photo's pixels changed inside ``rect``."""
         rect = rect.clamped(self.size)
         if rect.is_empty:
             return
