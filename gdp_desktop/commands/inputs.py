@@ -14,7 +14,7 @@ from PIL import Image
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.image.files import find_photos, refuse_target, result_path
-from gdp_desktop.image.formats import FORMAT_ENDINGS, PHOTO_SUFFIXES
+from gdp_desktop.image.formats import CAMERA_FORMATS, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import load_photo
 
 # The brightness, of [0, 1], that an exposure meter aims at.
@@ -104,10 +104,10 @@ def place_for(results: int, given: Path) -> Place:
     it is missing."""
     if given.is_dir():
         return Place(folder=output_folder(given))
-    if given.suffix.lower() not in PHOTO_SUFFIXES:
+    if given.suffix.lower() not in SAVED_SUFFIXES:
         if _names_a_picture(given):
             raise BadUsage(
-                f"A result cannot be saved as {shown(given)}; choose {FORMAT_ENDINGS}, or give a "
+                f"A result cannot be saved as {shown(given)}; choose {SAVED_ENDINGS}, or give a "
                 "folder with -o."
             )
         return Place(folder=output_folder(given))
@@ -121,7 +121,8 @@ def place_for(results: int, given: Path) -> Place:
 
 def _names_a_picture(path: Path) -> bool:
     Image.init()
-    return path.suffix.lower() in {*Image.registered_extensions(), ".heic", ".heif", ".dng"}
+    of_cameras = itertools.chain.from_iterable(format.endings for format in CAMERA_FORMATS)
+    return path.suffix.lower() in {*Image.registered_extensions(), *of_cameras}
 
 
 class Targets:

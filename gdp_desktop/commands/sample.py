@@ -9,16 +9,16 @@ from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
 from gdp_desktop.image.files import refuse_target
-from gdp_desktop.image.formats import FORMAT_ENDINGS, PHOTO_SUFFIXES
+from gdp_desktop.image.formats import SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.sample_sheet import samples, sheet
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.out.suffix.lower() not in PHOTO_SUFFIXES:
+    if options.out.suffix.lower() not in SAVED_SUFFIXES:
         raise BadUsage(
-            f"A sheet cannot be saved as {shown(options.out)}; choose {FORMAT_ENDINGS}."
+            f"A sheet cannot be saved as {shown(options.out)}; choose {SAVED_ENDINGS}."
         )
     try:
         refuse_target(options.out, overwrite=options.overwrite)

@@ -4,7 +4,7 @@ import struct
 
 _HIGH_BIT_DEPTH, _TWELVE_BITS = 0x40, 0x20
 # Of ITU-T H.273, table 3: PQ and HLG, made for screens brighter than white.
-_HDR_TRANSFERS = (16, 18)
+HDR_TRANSFERS = (16, 18)
 
 
 def bits_of_avif(data: bytes) -> int:
@@ -16,10 +16,11 @@ def bits_of_avif(data: bytes) -> int:
     return 12 if flags[0] & _TWELVE_BITS else 10
 
 
-def is_hdr_avif(data: bytes) -> bool:
-    """Whether its values follow a curve of high dynamic range, of which no profile tells."""
+def transfer_of_avif(data: bytes) -> int | None:
+    """The number of the curve that its values follow (H.273, table 3), if it is told by one."""
     # colr, nclx: the primaries and the transfer curve, two bytes each.
-    return _behind(b"colrnclx", data)[2:4] in {struct.pack(">H", n) for n in _HDR_TRANSFERS}
+    told = _behind(b"colrnclx", data)[2:4]
+    return int.from_bytes(told) if told else None
 
 
 def _behind(name: bytes, data: bytes) -> bytes:

@@ -8,21 +8,24 @@ import io
 import os
 import struct
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from gdp_desktop.image.avif_file import bits_of_avif, is_hdr_avif
+from gdp_desktop.image.avif_file import HDR_TRANSFERS, bits_of_avif, transfer_of_avif
+from gdp_desktop.image.camera_files import Raw, deep_heic, opened_heic
 from gdp_desktop.image.captions import iptc_of
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.formats import FORMAT_TITLES, FORMATS
+from gdp_desktop.image.formats import FORMATS, HEIC, OPENED_TITLES, RAW, SAVED_TITLES
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.metadata import (
     ORIENTATION,
     Metadata,
     exif_of,
+    exif_of_raw,
     exif_of_resolution,
     exif_of_tiff,
     upright_exif,
@@ -30,19 +33,19 @@ from gdp_desktop.image.metadata import (
 )
 from gdp_desktop.image.profiles import colour_space, is_for_grey, to_srgb
 
+File = TypeVar("File")
+
 MAX_MEGAPIXELS = 200
 
 # Pillow warns at 89 megapixels and refuses at 179, before anyone can say how large the photo is.
 # Our own limit is checked right after the header is read and before a pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-_TITLES = {format.name: format.title for format in FORMATS}
+_OPENED = tuple(format.name for format in FORMATS)
+_TITLES = {"MPO": "JPEG", "HEIF": HEIC.title} | {format.name: format.title for format in FORMATS}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _AVIF_STARTS = (b"ftypavif", b"ftypavis")
-_RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .nef .nrw .orf .pef .raf .rw2 .srw".split()
-)
-_RAW_SENTENCE = "{name} is a camera raw file; develop it first and save it as a 16-bit TIFF or PNG."
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EIGHT_BIT_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr".split())
 
 _BITS, _PHOTOMETRIC, _PLANES, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
@@ -74,11 +77,16 @@ def decode(data: bytes, name: str) -> Decoded:
     Raises PhotoError for anything that is not a complete photo of at most MAX_MEGAPIXELS.
     """
     image = _opened(data, name)
-    _refuse_raw(image, name)
-    _refuse_too_large(image, name)
-    notes: list[str] = []
+    if _is_raw(image, name):
+        raw = Raw(data, name)
+        size, read = raw.size, partial(_developed, raw, data)
+    elif image is not None:
+        size, read = Size(*image.size), partial(_decoded, image, data)
+    else:
+        raise PhotoError(_why_not_opened(data, name))
+    _refuse_too_large(size, name)
     try:
-        return _decoded(image, data, notes)
+        return read([])
     except PhotoError as error:
         raise PhotoError(f"{name} {error}") from error
     except MemoryError as error:
@@ -92,56 +100,66 @@ def decode(data: bytes, name: str) -> Decoded:
         ) from error
 
 
-def _opened(data: bytes, name: str) -> Image.Image:
+def _opened(data: bytes, name: str) -> Image.Image | None:
+    """The file with its header read; None for what is no picture or of a kind unknown to Pillow."""
     if not data:
         raise PhotoError(f"{name} is empty; open another copy of it.")
     try:
-        return Image.open(io.BytesIO(data), formats=tuple(_TITLES))
-    except Exception as error:
-        raise PhotoError(_why_not_opened(data, name)) from error
+        return Image.open(io.BytesIO(data), formats=_OPENED)
+    except Exception:  # of any type, on damaged bytes
+        if data[4:8] != b"ftyp" or data[8:12] not in _HEIC_BRANDS:
+            return None
+    try:
+        return opened_heic(data, name)
+    except PhotoError:
+        raise
+    except Exception:
+        return None
 
 
 def _why_not_opened(data: bytes, name: str) -> str:
-    if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP" or data[4:12] in _AVIF_STARTS:
+    if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP" or data[4:8] == b"ftyp":
         return (
             f"{name} is damaged, or a rare kind of picture that cannot be read; "
-            f"save it again as {FORMAT_TITLES}."
+            f"save it again as {SAVED_TITLES}."
         )
-    if _has_raw_suffix(name):
-        return _RAW_SENTENCE.format(name=name)
     if kind := _other_format(data):
         return (
-            f"{name} is a {kind} file, which cannot be restored; save it as {FORMAT_TITLES} first."
+            f"{name} is a {kind} file, which cannot be restored; save it as {SAVED_TITLES} first."
         )
-    return f"{name} is not a picture; choose a {FORMAT_TITLES} file."
+    return f"{name} is not a picture; choose a {OPENED_TITLES} file."
 
 
 def _other_format(data: bytes) -> str | None:
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-        return "HEIC"
     try:
         return Image.open(io.BytesIO(data)).format
     except Exception:  # nothing knows it, or what knows it finds it damaged
         return None
 
 
-def _refuse_raw(image: Image.Image, name: str) -> None:
+def _is_raw(image: Image.Image | None, name: str) -> bool:
     """A camera's raw file is often a TIFF on the outside, and would be read as its thumbnail."""
-    if image.format == "TIFF" and (_has_raw_suffix(name) or _DNG_VERSION in _tags(image)):
-        raise PhotoError(_RAW_SENTENCE.format(name=name))
+    has_raw_suffix = os.path.splitext(name)[1].lower() in RAW.endings
+    if image is None:
+        return has_raw_suffix
+    return image.format == "TIFF" and (has_raw_suffix or _DNG_VERSION in _tags(image))
 
 
-def _has_raw_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in _RAW_SUFFIXES
-
-
-def _refuse_too_large(image: Image.Image, name: str) -> None:
-    size = Size(*image.size)
+def _refuse_too_large(size: Size, name: str) -> None:
     if size.pixels > MAX_MEGAPIXELS * 1_000_000:
         raise PhotoError(
             f"{name} is too large ({size.width} × {size.height} pixels); "
             f"reduce it to {MAX_MEGAPIXELS} megapixels or less."
         )
+
+
+def _developed(raw: Raw, data: bytes, notes: list[str]) -> Decoded:
+    """A camera's raw file. Its XMP is left out: it tells other programs how to develop what is
+    developed now."""
+    pixels = raw.developed()
+    exif = _exif_by(exif_of_raw, data, notes)
+    exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
+    return Decoded(pixels, None, RAW.title, Metadata(exif=exif), tuple(notes))
 
 
 def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
@@ -158,7 +176,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     pixels = _turned(channels.pixels, turn)
     alpha = None if channels.alpha is None else _turned(channels.alpha, turn)
     exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
-    title = _TITLES["JPEG" if image.format == "MPO" else str(image.format)]
+    title = _TITLES[str(image.format)]
     metadata = Metadata(channels.icc, exif, xmp_of(image), iptc)
     return Decoded(pixels, alpha, title, metadata, tuple(notes))
 
@@ -166,8 +184,8 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
 def _orientation(image: Image.Image) -> int:
     try:
         exif = image.getexif()
-        if image.format == "AVIF":
-            # It is turned by a box of its own, which Pillow tells as EXIF: XMP does not count.
+        if image.format in ("AVIF", "HEIF"):
+            # They are turned by a box of their own, here told as EXIF: XMP does not count.
             exif = Image.Exif()
             exif.load(image.info.get("exif", b""))
         return int(exif.get(ORIENTATION, 1))
@@ -187,10 +205,10 @@ def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _exif_by(
-    read: Callable[[Image.Image], bytes | None], image: Image.Image, notes: list[str]
+    read: Callable[[File], bytes | None], file: File, notes: list[str]
 ) -> bytes | None:
     try:
-        return read(image)
+        return read(file)
     except Exception:  # any, on a damaged block
         notes.append(_DAMAGED_EXIF)
         return None
@@ -207,7 +225,7 @@ def _true_exif(exif: bytes | None, size: Size, notes: list[str]) -> bytes | None
 def _note_frames(image: Image.Image, data: bytes, notes: list[str]) -> None:
     if image.format == "TIFF":
         # Counting pages moves through the file, so another reader does it.
-        image = Image.open(io.BytesIO(data), formats=tuple(_TITLES))
+        image = Image.open(io.BytesIO(data), formats=_OPENED)
     try:
         # A phone's MPO is one photo, followed by what its maker adds (preview, depth, gain map).
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
@@ -218,7 +236,7 @@ def _note_frames(image: Image.Image, data: bytes, notes: list[str]) -> None:
 
 
 def _channels(image: Image.Image, data: bytes, notes: list[str]) -> _Channels:
-    if image.format == "AVIF" and is_hdr_avif(data):
+    if _is_hdr(image, data):
         notes.append("It was made for a screen of high dynamic range; its colours may look flat.")
     if _is_sixteen_bit(image, data):
         return _sixteen_bit(image, data, notes)
@@ -237,11 +255,19 @@ def _tags(image: Image.Image) -> Any:  # noqa: ANN401 - Pillow's directory type 
     return getattr(image, "tag_v2", {})
 
 
+def _is_hdr(image: Image.Image, data: bytes) -> bool:
+    if image.format == "HEIF":
+        return image.info.get("nclx_profile", {}).get("transfer_characteristics") in HDR_TRANSFERS
+    return image.format == "AVIF" and transfer_of_avif(data) in HDR_TRANSFERS
+
+
 def _is_sixteen_bit(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         return data[24] == 16  # IHDR always comes first, and this is its bit depth
     if image.format == "AVIF":
         return bits_of_avif(data) > 8
+    if image.format == "HEIF":
+        return image.info["bit_depth"] > 8
     tags = _tags(image)
     return (
         set(tags.get(_BITS, ())) == {16}
@@ -254,14 +280,9 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
     if _tags(image).get(_PLANES) == 2 and len(_tags(image)[_BITS]) > 1:
         # cv2 returns a wrong picture for these, without an error.
         raise PhotoError("keeps its colours in separate planes; save it as a 16-bit PNG first.")
-    if image.format == "PNG":
-        image.load()  # which checks the file much more thoroughly than cv2
-        data = _pixels_of_png(data)
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None or array.dtype != np.uint16:
+    array = _deep(image, data)
+    if array.dtype != np.uint16:
         raise ValueError("not what its header says")
-    if image.format == "AVIF":
-        array = _of_sixteen_bits(array, bits_of_avif(data))
     space = "GRAY" if array.ndim == 2 else "RGB"
     icc = _fitting_profile(image, (space,), notes)
     if icc and space == "GRAY":
@@ -275,9 +296,26 @@ def _sixteen_bit(image: Image.Image, data: bytes, notes: list[str]) -> _Channels
         alpha = None if clear is None else np.where(array == clear, 0, 65535).astype(np.uint16)
         return _Channels(cv2.cvtColor(array, cv2.COLOR_GRAY2RGB), alpha, icc)
     if array.shape[2] == 3:
-        return _Channels(cv2.cvtColor(array, cv2.COLOR_BGR2RGB), None, icc)
-    pixels = cv2.cvtColor(array, cv2.COLOR_BGRA2RGB)
-    return _Channels(*_true_alpha(image, pixels, array[..., 3].copy()), icc)
+        return _Channels(array, None, icc)
+    pixels, alpha = array[..., :3].copy(), array[..., 3].copy()
+    return _Channels(*_true_alpha(image, pixels, alpha), icc)
+
+
+def _deep(image: Image.Image, data: bytes) -> np.ndarray:
+    """Pixels of more than 8 bits: grey (H, W), or RGB (H, W, 3), or with alpha (H, W, 4)."""
+    if image.format == "HEIF":
+        return deep_heic(data)
+    if image.format == "PNG":
+        image.load()  # which checks the file much more thoroughly than cv2
+        data = _pixels_of_png(data)
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None:
+        raise ValueError("not what its header says")
+    if image.format == "AVIF":
+        array = _of_sixteen_bits(array, bits_of_avif(data))
+    if array.ndim == 2:
+        return array
+    return cv2.cvtColor(array, cv2.COLOR_BGR2RGB if array.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
 def _of_sixteen_bits(array: np.ndarray, bits: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError, printable, shown
-from gdp_desktop.image.formats import PHOTO_SUFFIXES
+from gdp_desktop.image.formats import OPENED_SUFFIXES, SAVED_SUFFIXES
 
 RESULT_MARK = "-restored"
 
@@ -69,7 +69,7 @@ def _photos_below(folder: Path) -> Iterator[Path]:
 
 def _is_photo_name(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
-    is_hidden_or_other = name.startswith(".") or suffix.lower() not in PHOTO_SUFFIXES
+    is_hidden_or_other = name.startswith(".") or suffix.lower() not in OPENED_SUFFIXES
     return not is_hidden_or_other and not _RESULT_STEM.search(stem)
 
 
@@ -84,7 +84,7 @@ def result_path(
     """
     source = Path(source)
     ending = suffix or source.suffix
-    if ending.lower() not in PHOTO_SUFFIXES:
+    if ending.lower() not in SAVED_SUFFIXES:
         ending = ".png"
     room = _NAME_BYTES - len(os.fsencode(RESULT_MARK + ending)) - _ROOM_FOR_NUMBER
     stem = source.stem

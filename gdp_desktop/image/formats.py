@@ -1,6 +1,7 @@
 """The formats of photos: their names, their endings, and what a file of each can hold."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import NamedTuple
 
 
@@ -20,6 +21,20 @@ class PhotoFormat(NamedTuple):
     longest_side: int | None = None
 
 
+class CameraFormat(NamedTuple):
+    """A kind of file that cameras write and this program only reads, with a package that need not
+    be installed."""
+
+    title: str
+    endings: tuple[str, ...]
+    module: str
+    package: str
+
+    @property
+    def is_readable(self) -> bool:
+        return find_spec(self.module) is not None
+
+
 FORMATS = (
     PhotoFormat("JPEG", "JPEG", (".jpg", ".jpeg"), has_alpha=False, has_iptc=True,
                 longest_side=65500),
@@ -28,8 +43,20 @@ FORMATS = (
     PhotoFormat("WEBP", "WebP", (".webp",), longest_side=16383),
     PhotoFormat("AVIF", "AVIF", (".avif",), longest_side=32768),
 )
+HEIC = CameraFormat("HEIC", (".heic", ".heif", ".hif"), "pillow_heif", "pillow-heif")
+RAW = CameraFormat(
+    "camera raw",
+    (".3fr", ".arw", ".cr2", ".cr3", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".nef", ".nrw",
+     ".orf", ".pef", ".raf", ".rw2", ".srw"),
+    "rawpy", "rawpy",
+)
+CAMERA_FORMATS = (HEIC, RAW)
+
+_READABLE = tuple(format for format in CAMERA_FORMATS if format.is_readable)
+
 FORMAT_OF_SUFFIX = {ending: format for format in FORMATS for ending in format.endings}
-PHOTO_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+SAVED_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
+OPENED_SUFFIXES = SAVED_SUFFIXES.union(*(format.endings for format in _READABLE))
 
 
 def either(words: Sequence[str]) -> str:
@@ -37,5 +64,7 @@ def either(words: Sequence[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-FORMAT_TITLES = either([format.title for format in FORMATS])
-FORMAT_ENDINGS = either([format.endings[0] for format in FORMATS])
+_TITLES = [format.title for format in FORMATS]
+SAVED_TITLES = either(_TITLES)
+OPENED_TITLES = either(_TITLES + [format.title for format in _READABLE])
+SAVED_ENDINGS = either([format.endings[0] for format in FORMATS])

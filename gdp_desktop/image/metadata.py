@@ -3,6 +3,7 @@
 Here an EXIF block always begins with the six bytes that JPEG puts before it.
 """
 
+import io
 import re
 import struct
 from typing import NamedTuple
@@ -136,7 +137,20 @@ def described(parsed: Image.Exif) -> dict[int, dict | object]:
 
 def exif_of_tiff(image: Image.Image) -> bytes | None:
     """The descriptive part of an open TIFF as an EXIF block; None when it says nothing."""
-    kept = described(image.getexif())
+    return _block_of(image.getexif())
+
+
+def exif_of_raw(data: bytes) -> bytes | None:
+    """The same of a camera's raw file, most of which are built like a TIFF; None of the others."""
+    if not data.startswith((b"II*\0", b"MM\0*")):
+        return None
+    parsed = Image.Exif()
+    parsed.load_from_fp(io.BytesIO(data))
+    return _block_of(parsed)
+
+
+def _block_of(parsed: Image.Exif) -> bytes | None:
+    kept = described(parsed)
     if not kept:
         return None
     block = Image.Exif()

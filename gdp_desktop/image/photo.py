@@ -12,7 +12,7 @@ from gdp_desktop.image.decoding import decode
 from gdp_desktop.image.encoding import encode
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import atomic_write, is_same_file, refuse_target
-from gdp_desktop.image.formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX
+from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.metadata import Metadata
 
@@ -161,7 +161,7 @@ def save_photo(
     format = FORMAT_OF_SUFFIX.get(path.suffix.lower())
     if format is None:
         raise PhotoError(
-            f"{shown(path)} cannot be saved; choose a name ending in {FORMAT_ENDINGS}."
+            f"{shown(path)} cannot be saved; choose a name ending in {SAVED_ENDINGS}."
         )
     if photo.path is not None and is_same_file(photo.path, path):
         raise PhotoError(f"{shown(path)} is the photo itself; choose another name for the result.")

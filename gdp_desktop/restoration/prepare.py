@@ -13,7 +13,7 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import free_path, refuse_target
-from gdp_desktop.image.formats import FORMAT_ENDINGS, FORMAT_OF_SUFFIX, PHOTO_SUFFIXES
+from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.metadata import light_gathered
@@ -224,9 +224,9 @@ def target_of(job: Job) -> Path | None:
     if job.output is None:
         return None
     path = job.output if job.overwrite else free_path(job.output)
-    if path.suffix.lower() not in PHOTO_SUFFIXES:
+    if path.suffix.lower() not in SAVED_SUFFIXES:
         raise PhotoError(
-            f"A result cannot be saved as {shown(path)}; choose {FORMAT_ENDINGS}."
+            f"A result cannot be saved as {shown(path)}; choose {SAVED_ENDINGS}."
         )
     refuse_target(path, overwrite=job.overwrite)
     return path

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QDropEvent
 
-from gdp_desktop.image.formats import PHOTO_SUFFIXES
+from gdp_desktop.image.formats import OPENED_SUFFIXES
 
 
 def accept_as_copy(event: QDropEvent) -> None:
@@ -25,4 +25,4 @@ def dropped_paths(data: QMimeData) -> list[Path]:
     paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     if len(paths) == 1:
         return paths
-    return [path for path in paths if path.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES]
+    return [path for path in paths if path.is_dir() or path.suffix.lower() in OPENED_SUFFIXES]

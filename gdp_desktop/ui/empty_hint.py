@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from gdp_desktop.image.formats import FORMAT_TITLES
+from gdp_desktop.image.formats import OPENED_TITLES
 from gdp_desktop.ui.theme import icon
 
 ICON_SIZE = QSize(48, 48)
@@ -20,7 +20,7 @@ class EmptyHint(QFrame):
         picture = QLabel()
         picture.setPixmap(icon("drop").pixmap(ICON_SIZE))
         title = QLabel("Drop a photo here", objectName="hintTitle")
-        text = QLabel(f"Several photos or a folder go to the queue.\n{FORMAT_TITLES}",
+        text = QLabel(f"Several photos or a folder go to the queue.\n{OPENED_TITLES}",
                       objectName="hintText")
         button = QPushButton("Open photo…", toolTip="Open a photo (Ctrl+O)")
         button.setAccessibleName("Open photo")

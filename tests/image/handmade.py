@@ -8,6 +8,7 @@ from functools import cache
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, TiffImagePlugin
+from PIL.TiffImagePlugin import IFDRational
 
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"><rdf:Description
  tiff:Orientation="1" dc:title="caf\xc3\xa9"/></rdf:RDF></x:xmpmeta>"""
@@ -69,6 +70,29 @@ def tiff(array: np.ndarray, tags: dict[int, object] | None = None) -> bytes:
     file = io.BytesIO()
     directory.save(file)
     return file.getvalue() + strip
+
+
+def dng(levels: np.ndarray, orientation: int = 1, white: int = 4095) -> bytes:
+    """A raw file of a camera that sees sRGB: the levels (H, W) of red, green / green, blue pixels,
+    linear in the light."""
+    height, width = levels.shape
+    directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
+    of_xyz = (3.2404542, -1.5371385, -0.4985314, -0.9692660, 1.8760108, 0.0415560, 0.0556434,
+              -0.2040259, 1.0572252)
+    kinds = {33421: 3, 33422: 1, 50706: 1, 50717: 4, 50721: 10, 50728: 5}
+    tags = {
+        254: 0, 256: width, 257: height, 258: 16, 259: 1, 262: 32803, 271: "Kodak", 272: "One",
+        273: 0, 274: orientation, 277: 1, 278: height, 279: 2 * levels.size, 284: 1,
+        33421: (2, 2), 33422: bytes([0, 1, 1, 2]), 50706: bytes([1, 4, 0, 0]), 50708: "Kodak One",
+        50717: white, 50728: (1, 1, 1),
+        50721: tuple(IFDRational(round(10000 * value), 10000) for value in of_xyz),
+    }
+    directory.tagtype.update(kinds)
+    for tag, value in tags.items():
+        directory[tag] = value
+    file = io.BytesIO()
+    directory.save(file)
+    return file.getvalue() + levels.astype("<u2").tobytes()
 
 
 def pillow_bytes(image: Image.Image, format: str, **options: object) -> bytes:

@@ -20,12 +20,12 @@ from PIL import Image, IptcImagePlugin, JpegImagePlugin
 from gdp_desktop.image import files
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError
 from gdp_desktop.image.files import atomic_write
-from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, PHOTO_SUFFIXES
+from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 
 from .handmade import IPTC, XMP, exif_block, noise, png16, smooth, srgb_profile
 
-SUFFIXES = sorted(PHOTO_SUFFIXES)
+SUFFIXES = sorted(SAVED_SUFFIXES)
 LOSSLESS = [".png", ".tif"]
 LOSSY = [".jpg", ".jpeg", ".webp", ".avif"]
 

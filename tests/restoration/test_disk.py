@@ -15,7 +15,7 @@ import torch
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.formats import PHOTO_SUFFIXES
+from gdp_desktop.image.formats import SAVED_SUFFIXES
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.restoration.disk import largest_file
@@ -39,7 +39,7 @@ def noise(dtype: type, alpha: bool = False, values: str = "any") -> Photo:
                  icc=bytes(rng.integers(0, 256, 3000, np.uint8)))
 
 
-@pytest.mark.parametrize("suffix", sorted(PHOTO_SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(SAVED_SUFFIXES))
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("values", ["any", "extreme"])
