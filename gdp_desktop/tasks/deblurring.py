@@ -13,9 +13,9 @@ from gdp_desktop.diffusion.kernels import (
     motion_kernel,
     published_kernel,
 )
-from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
+from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import FileParam, Option, TaskError
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -52,9 +52,8 @@ def blur_of(values: Values, given: Given) -> Blur:
 
 def pose(given: Given, values: Values) -> Problem:
     y = given.y
-    stated = values["noise"] / 127.5
     # No kernel is quite the true one: what it leaves unexplained counts as noise, unless stated.
-    noise = stated or max(estimate_noise(y, 1)[0], 1 / 127.5)
+    noise = noise_of(y, values, least=1 / 127.5)
     if values["kind"] == "blind":
         noise = math.hypot(noise, DOUBT_OF_BLIND)
     return Problem(
@@ -94,8 +93,7 @@ TASK = Task(
         FileParam("kernel", "Kernel file", (*PICTURES, *MATRICES),
                   "How a single point of light looks in the blurred photo, as a small grey "
                   "picture or as rows of numbers.", only_if=("kind", "file")),
-        Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
-              "How noisy the blurred photo is; more noise means gentler sharpening.", auto=0),
+        noise_setting("How noisy the blurred photo is; more noise means gentler sharpening."),
     ),
     default_steps=10,
     coarse_side=128,

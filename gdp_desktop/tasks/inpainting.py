@@ -82,14 +82,17 @@ def find_mask(pixels: np.ndarray, values: Values) -> np.ndarray:
     return found
 
 
-def pose(given: Given, values: Values) -> Problem:
+def known_in(given: Given, paint: str) -> torch.Tensor:
+    """(1, 1, H, W) in {0, 1}: what was not painted.  Raises TaskError, ``paint`` if nothing was."""
     if given.unknown is None or not bool(given.unknown.any()):
-        raise TaskError(
-            "Inpainting needs a mask; paint over what is to be replaced."
-        )
-    known = 1 - given.unknown
-    if not bool(known.any()):
+        raise TaskError(paint)
+    if bool(given.unknown.all()):
         raise TaskError("The mask covers the whole photo; leave something to fill it from.")
+    return 1 - given.unknown
+
+
+def pose(given: Given, values: Values) -> Problem:
+    known = known_in(given, "Inpainting needs a mask; paint over what is to be replaced.")
     texture = suiting_texture(known) if values["texture"] == AUTO else values["texture"]
     return Problem(
         y=known * given.y, degradation=Masking(known), sigma_y=(0.0,),

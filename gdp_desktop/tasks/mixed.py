@@ -11,14 +11,14 @@ from gdp_desktop.diffusion.composition import Composition
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
 from gdp_desktop.diffusion.kernels import gaussian_kernel
-from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss
 from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.colorization import Grey
-from gdp_desktop.tasks.inpainting import Masking
+from gdp_desktop.tasks.inpainting import Masking, known_in
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.low_light import EXPOSURE_WEIGHT, linear_light
+from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.super_resolution import Downsampling
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
@@ -29,6 +29,7 @@ that none is taken for the other."""
 
 NEUTRAL_WEIGHT = 4.0
 SHRINKAGE = 2
+PAINT = "Paint what is missing, or choose other kinds of damage."
 PLACES = ("first", "second", "third")
 CHOICES = (
     ("none", "Nothing"),
@@ -73,24 +74,23 @@ def parts_of(values: Values) -> list[str]:
 
 def pose(given: Given, values: Values) -> Problem:
     parts = parts_of(values)
-    noise = estimate_noise(given.y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     makers: dict[str, Callable[[torch.Tensor], Degradation]] = {
         "grey": lambda y: GreyInThree(),
         "blur": lambda y: Blur(gaussian_kernel(values["radius"])),
         "dark": lambda y: linear_light(y, {"exposure": values["exposure"], "fill": 0.3,
                                            "neutral": 0.0}),
         "shrink": lambda y: Downsampling(SHRINKAGE),
-        "missing": lambda y: Masking(known_in(given)),
+        "missing": lambda y: Masking(known_in(given, PAINT)),
     }
     y = given.y
     if "grey" in parts:
         y = y.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
     if parts[-1] == "missing":
-        y = known_in(given) * y
+        y = known_in(given, PAINT) * y
     degradation = Composition.found_in(y, [makers[part] for part in parts])
     # Of three equal channels each says what all say; but the prior, too, errs in nearly the same
     # way in all three, and σ_y counts against its error.  So both stand as for one channel.
-    sigma = max(noise, SMALLEST_SIGMA)
+    sigma = max(noise_of(given.y, values), SMALLEST_SIGMA)
     levels_of_same_y = 2 if "shrink" in parts else 1
     likeness = likeness_of(values, given.prior_features)
     return Problem(
@@ -110,15 +110,6 @@ def pose(given: Given, values: Values) -> Problem:
     )
 
 
-def known_in(given: Given) -> torch.Tensor:
-    """(1, 1, H, W) in {0, 1}: what was not painted."""
-    if given.unknown is None or not bool(given.unknown.any()):
-        raise TaskError("Paint what is missing, or choose other kinds of damage.")
-    if bool(given.unknown.all()):
-        raise TaskError("The mask covers the whole photo; leave something to fill it from.")
-    return 1 - given.unknown
-
-
 def scale(values: Values) -> int:
     return SHRINKAGE if "shrink" in [values[place] for place in PLACES] else 1
 
@@ -136,8 +127,7 @@ TASK = Task(
               "Standard deviation of the blur, if there is one."),
         Param("exposure", "Exposure", 0.45, 0.1, 0.8, 0.01, "",
               "How bright the result is on the whole, if the photo got too little light."),
-        Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
-              "How noisy the photo is; with noise it is matched less strictly.", auto=0),
+        noise_setting("How noisy the photo is; with noise it is matched less strictly."),
         *LIKENESS,
     ),
     default_steps=20,

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.blur import mirrored
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
-from gdp_desktop.diffusion.noise import estimate_noise
 from gdp_desktop.diffusion.spectrum import Spectrum
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
+from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -79,12 +79,11 @@ KERNELS: dict[str, type[Downsampling]] = {"block": Downsampling, "bicubic": Bicu
 
 def pose(given: Given, values: Values) -> Problem:
     y = given.y
-    noise = estimate_noise(y, 1)[0] if values["noise"] == 0 else values["noise"] / 127.5
     scale = int(values["scale"])
     # Down to the small photo's own size every level is measured against the same y.
     same_y = scale.bit_length()
     return Problem(
-        y=y, degradation=KERNELS[values["kernel"]](scale), sigma_y=(noise,) * same_y,
+        y=y, degradation=KERNELS[values["kernel"]](scale), sigma_y=(noise_of(y, values),) * same_y,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
         published=published.SUPER_RESOLUTION,
     )
@@ -101,8 +100,7 @@ TASK = Task(
             ("block", "A camera or scanner"), ("bicubic", "A program"),
         ), "A sensor of few pixels averages blocks; most programs shrink by bicubic "
            "interpolation, which leaves edges a little sharper."),
-        Param("noise", "Noise", 0, 0, 50, 0.5, "of 255",
-              "How noisy the small photo is; with noise it is matched less strictly.", auto=0),
+        noise_setting("How noisy the small photo is; with noise it is matched less strictly."),
     ),
     default_steps=20,
     scale=lambda values: int(values["scale"]),
