@@ -16,7 +16,7 @@ from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_resul
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.variations import Variation, Variations
-from gdp_desktop.worker.loader import Found, Loader, Opened, Prepared, Saved
+from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Prepared, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
 
@@ -378,10 +378,10 @@ class Workbench(QObject):
         files += "".join(f" and {path.name}" for path in saved.beside[1:])
         self.informed.emit(" ".join((f"Saved as {files}.", *saved.notes)))
 
-    def _on_mask_loaded(self, mask: Mask) -> None:
+    def _on_mask_loaded(self, loaded: LoadedMask) -> None:
         document = self._document
-        if mask.size == document.mask.size:
-            document.undo_stack.push(LoadMask(document, mask))
+        if loaded.photo is document.photo:
+            document.undo_stack.push(LoadMask(document, loaded.mask))
 
     def _on_batch_ended(self, summary: Summary) -> None:
         sentence = f"The queue is done: {_photos(summary.done)} restored"

@@ -59,6 +59,14 @@ class Saved:
 
 
 @dataclass(frozen=True, eq=False)
+class LoadedMask:
+    """A mask and the photo that it was opened for."""
+
+    mask: Mask
+    photo: Photo
+
+
+@dataclass(frozen=True, eq=False)
 class Found:
     """The photos in what was dropped or chosen, and a sentence for each thing without any."""
 
@@ -93,6 +101,10 @@ def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
 
 def _save_beside(finished: Finished, source: Path, folder: Path | None) -> Saved:
     return _save(finished, free_path(result_path(source, folder)), overwrite=False)
+
+
+def _open_mask(path: Path, photo: Photo) -> LoadedMask:
+    return LoadedMask(load_mask(path, photo.size), photo)
 
 
 def _find(paths: tuple[Path, ...]) -> Found:
@@ -165,7 +177,7 @@ class Loader(QObject):
         self._asked.emit(partial(_find, tuple(paths)), None)
 
     def open_mask(self, path: Path, photo: Photo) -> None:
-        self._asked.emit(partial(load_mask, path, photo.size), None)
+        self._asked.emit(partial(_open_mask, path, photo), None)
 
     def save_mask(self, mask: Mask, path: Path) -> None:
         """The mask must not change any more: give a copy."""
@@ -184,7 +196,7 @@ class Loader(QObject):
                 self.prepared.emit(result)
             case Saved():
                 self.saved.emit(result)
-            case Mask():
+            case LoadedMask():
                 self.mask_loaded.emit(result)
             case Found():
                 self.found.emit(result)

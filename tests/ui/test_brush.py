@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from by_hand import place
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from gdp_desktop.image.geometry import Rect
+from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.mask_tiles import MaskHistory, differences, unpacked
 from gdp_desktop.ui.viewport import Point
 
+OpenPhoto = Callable[..., Path]
 LEFT, RIGHT, MIDDLE = (
     Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton
 )
@@ -22,18 +24,25 @@ NO_KEY = Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def painting(window: MainWindow, open_photo: Callable[..., Path]) -> MainWindow:
+def painting(window: MainWindow, open_photo: OpenPhoto) -> MainWindow:
     """A photo of 96 × 80 is open and a hard brush of 10 pixels at hand."""
     open_photo()
-    window.actions_by_id["use_brush"].trigger()
-    window.brush.set_size(10)
-    window.brush.set_hardness(1)
+    take_brush(window)
     return window
 
 
-def place(window: MainWindow, x: float, y: float) -> QPoint:
-    spot = window.canvas.viewport.to_widget(Point(x, y))
-    return QPoint(round(spot.x), round(spot.y))
+@pytest.fixture
+def tiled(window: MainWindow, open_photo: OpenPhoto) -> MainWindow:
+    """As ``painting``, with a photo of 600 × 600: undo keeps its mask in nine tiles."""
+    open_photo("tiled.png", Size(600, 600))
+    take_brush(window)
+    return window
+
+
+def take_brush(window: MainWindow) -> None:
+    window.actions_by_id["use_brush"].trigger()
+    window.brush.set_size(10)
+    window.brush.set_hardness(1)
 
 
 def drag(
@@ -57,24 +66,25 @@ def test_a_stroke_paints_where_the_mouse_went(qtbot: QtBot, painting: MainWindow
     assert mask[20, 45] == mask[60, 45] == mask[40, 85] == 0
 
 
-def test_undo_and_redo_restore_the_mask_exactly(qtbot: QtBot, painting: MainWindow) -> None:
-    painting.brush.set_hardness(0.3)
-    stack, seen = painting.document.undo_stack, [painting.document.mask.pixels.copy()]
-    drag(qtbot, painting, (20, 20), (60, 50))
-    seen.append(painting.document.mask.pixels.copy())
-    drag(qtbot, painting, (60, 20), (20, 50), (50, 70), button=RIGHT)
-    seen.append(painting.document.mask.pixels.copy())
-    painting.actions_by_id["invert_mask"].trigger()
-    seen.append(painting.document.mask.pixels.copy())
-    painting.actions_by_id["clear_mask"].trigger()
-    seen.append(painting.document.mask.pixels.copy())
+def test_undo_and_redo_restore_the_mask_exactly(qtbot: QtBot, tiled: MainWindow) -> None:
+    tiled.brush.set_hardness(0.3)
+    document = tiled.document
+    stack, seen = document.undo_stack, [document.mask.pixels.copy()]
+    drag(qtbot, tiled, (120, 120), (360, 300))
+    seen.append(document.mask.pixels.copy())
+    drag(qtbot, tiled, (360, 120), (120, 300), (300, 560), button=RIGHT)
+    seen.append(document.mask.pixels.copy())
+    tiled.actions_by_id["invert_mask"].trigger()
+    seen.append(document.mask.pixels.copy())
+    tiled.actions_by_id["clear_mask"].trigger()
+    seen.append(document.mask.pixels.copy())
     assert not seen[-1].any()
     for before in reversed(seen[:-1]):
         stack.undo()
-        assert (painting.document.mask.pixels == before).all()
+        assert (document.mask.pixels == before).all()
     for after in seen[1:]:
         stack.redo()
-        assert (painting.document.mask.pixels == after).all()
+        assert (document.mask.pixels == after).all()
 
 
 @pytest.mark.parametrize("how", [{"button": RIGHT}, {"keys": ALT}, {}])
@@ -93,6 +103,17 @@ def test_shift_click_draws_a_line_from_the_last_stroke(
     drag(qtbot, painting, (20, 20))
     drag(qtbot, painting, (60, 60), keys=SHIFT)
     assert painting.document.mask.pixels[40, 40] == 255
+
+
+def test_no_line_is_drawn_from_a_point_of_the_last_photo(
+    qtbot: QtBot, painting: MainWindow, open_photo: OpenPhoto
+) -> None:
+    drag(qtbot, painting, (20, 20))
+    open_photo("another.png")
+    take_brush(painting)
+    drag(qtbot, painting, (60, 60), keys=SHIFT)
+    mask = painting.document.mask.pixels
+    assert mask[60, 60] == 255 and mask[40, 40] == 0
 
 
 def test_the_middle_button_moves_the_photo_instead(qtbot: QtBot, painting: MainWindow) -> None:
@@ -166,12 +187,21 @@ def test_differences_lead_from_one_mask_to_the_other(noise: Mask) -> None:
     assert (noise.pixels == other.pixels).all()
 
 
-def test_a_long_straight_line_is_undone_as_well(qtbot: QtBot, painting: MainWindow) -> None:
-    before = painting.document.mask.copy()
-    brush = painting.brush
-    brush.press(Point(-900, -300))
-    brush.drag(Point(1000, 380))
+def test_a_long_straight_line_is_undone_as_well(tiled: MainWindow) -> None:
+    brush, document = tiled.brush, tiled.document
+    brush.press(Point(-900, -600))
+    brush.drag(Point(1400, 1100))
     brush.release()
-    assert not painting.document.mask.is_empty
-    painting.document.undo_stack.undo()
-    assert (painting.document.mask.pixels == before.pixels).all()
+    assert not document.mask.is_empty
+    document.undo_stack.undo()
+    assert document.mask.is_empty
+
+
+def test_a_dab_that_reaches_into_other_tiles_is_undone_there_as_well(tiled: MainWindow) -> None:
+    brush, document = tiled.brush, tiled.document
+    brush.set_size(100)
+    brush.press(Point(220, 300))
+    brush.release()
+    assert document.mask.pixels[300, 265] == document.mask.pixels[255, 220] == 255
+    document.undo_stack.undo()
+    assert document.mask.is_empty

@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 import numpy as np
 import pytest
+from by_hand import paint
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
@@ -152,9 +153,7 @@ def test_the_same_request_again_takes_the_place_of_the_first(
     restore(qtbot, window, 1)
     restore(qtbot, window, 1)
     assert strip.count() == 1
-    rect = Rect(4, 4, 8, 8)
-    window.document.mask.pixels[rect.slices] = 255
-    window.document.touch_mask(rect)
+    paint(window, Rect(4, 4, 8, 8))
     restore(qtbot, window, 1)
     assert strip.count() == 2
 
@@ -179,6 +178,15 @@ def test_the_oldest_goes_when_they_are_too_large(qtbot: QtBot) -> None:
     assert len(tight.all) == 1
 
 
+def test_what_was_found_beside_a_photo_takes_room_as_well(qtbot: QtBot) -> None:
+    one = prepared().photo.pixels
+    document = Document()
+    variations = Variations(document, budget=3 * one.nbytes)
+    for seed in range(2):
+        variations.add(job(seed), prepared(light=one))
+    assert [v.job.recipe.seed for v in variations.all] == [1]
+
+
 def test_a_result_is_told_by_what_was_changed(window: MainWindow) -> None:
     recipe = Recipe("low-light", {"exposure": 0.6, "fill": 0.3}, "slow", {"care": 0.1}, 7, 3)
     facts = facts_about(recipe, window._repertoire)
@@ -193,7 +201,8 @@ def job(seed: int) -> Job:
     return Job(Path("a.png"), Recipe("denoise", seed=seed))
 
 
-def prepared() -> Prepared:
+def prepared(**by_products: np.ndarray) -> Prepared:
     photo = Photo(np.zeros((40, 60, 3), np.uint8))
     report = Report("a.png", None, "done", "denoise")
-    return Prepared(Finished(photo, report), Pyramid(np.zeros((40, 60, 4), np.uint8)))
+    finished = Finished(photo, report, by_products)
+    return Prepared(finished, Pyramid(np.zeros((40, 60, 4), np.uint8)))

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from by_hand import paint
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.run_bar import RunBar
@@ -37,6 +39,16 @@ def test_it_stands_above_the_button_and_follows_the_settings(
     window.panel(TaskPanel).set_recipe(Recipe("denoise", steps=120))
     assert hint(window) == ""
     qtbot.waitUntil(lambda: hint(window) == "About 2 min, 1.0 GB", timeout=5000)
+
+
+def test_it_is_told_anew_when_something_was_painted(
+    qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    qtbot.waitUntil(lambda: hint(window).startswith("About"), timeout=5000)
+    paint(window, Rect(10, 10, 10, 10))
+    assert hint(window) == ""
+    qtbot.waitUntil(lambda: hint(window).startswith("About"), timeout=5000)
 
 
 def test_it_gives_way_to_the_progress_and_to_what_is_missing(

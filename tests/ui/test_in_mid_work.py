@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from by_hand import message, restore, take_offer
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QPushButton
+from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.restoration.job import Recipe
@@ -25,25 +26,6 @@ OpenPhoto = Callable[..., Path]
 
 def is_on(window: MainWindow, action: str) -> bool:
     return window.actions_by_id[action].isEnabled()
-
-
-def message(window: MainWindow) -> str:
-    return window.message_bar.text
-
-
-def take_offer(qtbot: QtBot, window: MainWindow, text: str) -> None:
-    def offers() -> list[QPushButton]:
-        return [b for b in window.message_bar.findChildren(QPushButton)
-                if b.text() == text and not b.isHidden()]
-
-    qtbot.waitUntil(lambda: len(offers()) == 1, timeout=5000)
-    offers()[0].click()
-
-
-def restore(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
-        window.actions_by_id["run"].trigger()
-    qtbot.waitUntil(lambda: not window.workbench.is_running, timeout=5000)
 
 
 def test_only_the_result_that_is_seen_can_be_saved(
@@ -154,7 +136,9 @@ def test_no_file_is_replaced_unasked(
     assert "other.png" in box.text()
     next(b for b in box.buttons() if b.text().replace("&", "") == answer).click()
     if answer == "Cancel":
-        qtbot.wait(100)
+        # Files are written one after the other.
+        window.actions_by_id["save_result"].trigger()
+        qtbot.waitUntil(lambda: "Saved as" in message(window), timeout=5000)
         assert other.read_bytes() == before
     else:
         qtbot.waitUntil(lambda: other.read_bytes() != before, timeout=5000)

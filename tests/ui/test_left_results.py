@@ -6,10 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from by_hand import message, restore
 from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.image.photo import Photo
+from gdp_desktop.restoration.job import Finished, Report
+from gdp_desktop.ui.left_results import MOST_KEPT
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
 
@@ -31,15 +36,6 @@ def left(qtbot: QtBot, window: MainWindow, make_photo: MakePhoto, tmp_path: Path
     with qtbot.waitSignal(window.document.opened, timeout=5000):
         window.files.take([make_photo("b.png")])
     return photo
-
-
-def restore(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
-        window.actions_by_id["run"].trigger()
-
-
-def message(window: MainWindow) -> str:
-    return window.message_bar.text
 
 
 def offers(window: MainWindow) -> dict[str, QPushButton]:
@@ -122,6 +118,15 @@ def test_of_several_those_that_are_saved_are_no_longer_offered(
     wait_for(qtbot, window, "Saved as b-restored.png")
     close_message(window)
     assert message(window).startswith("The result of a.png was not saved. The folder")
+
+
+def test_of_too_many_the_oldest_is_let_go(window: MainWindow, tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(MOST_KEPT + 1)]
+    for name in names:
+        photo = Photo(np.zeros((4, 6, 3), np.uint8))
+        result = Finished(photo, Report(name, None, "done", "denoise"))
+        window.workbench.left_unsaved.emit(result, tmp_path / name)
+    assert message(window).endswith(f"not saved: {', '.join(names[1:])}.")
 
 
 def test_a_result_that_is_not_on_the_canvas_yet_holds_back(

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from by_hand import paint
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListView, QPushButton
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.files import result_path
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.restoration.job import Job, Recipe, Report
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.ui.main_window import MainWindow
@@ -59,6 +63,19 @@ def test_waiting_photos_take_the_current_settings(
     window.workbench.set_recipe(Recipe("denoise", seed=4))
     button(panel, "Use current settings").click()
     assert [row.job.recipe.task for row in window.queue.rows] == ["denoise"] * 3
+
+
+@pytest.mark.parametrize(("task", "is_given"), [("denoise", False), ("inpainting", True)])
+def test_other_photos_get_the_mask_only_for_a_task_that_cannot_do_without(
+    task: str, is_given: bool, qtbot: QtBot, window: MainWindow,
+    open_photo: Callable[..., Path], make_photo: MakePhoto,
+) -> None:
+    open_photo()
+    paint(window, Rect(10, 10, 10, 10))
+    window.workbench.set_recipe(Recipe(task))
+    with qtbot.waitSignal(window.workbench.enqueued, timeout=5000):
+        window.workbench.enqueue([make_photo("other.png")])
+    assert (window.queue.rows[0].job.mask is not None) == is_given
 
 
 def test_delete_removes_what_is_selected(

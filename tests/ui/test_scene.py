@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from by_hand import message
 from drops import drop
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QListWidget
@@ -134,3 +135,15 @@ def test_the_others_stay_behind_when_the_task_takes_none(
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
         window.actions_by_id["run"].trigger()
     assert engine.jobs[0].others == ()
+
+
+def test_the_mask_does_not_take_the_place_of_another_photo_of_the_scene(
+    window: MainWindow, group: SceneGroup, open_photo: OpenPhoto, make_photo: MakePhoto
+) -> None:
+    open_photo()
+    other = make_photo("other.png")
+    before = other.read_bytes()
+    drop(group, other)
+    window.workbench.invert_mask()
+    window.workbench.save_mask(other)
+    assert "is the photo itself" in message(window) and other.read_bytes() == before

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from by_hand import message, paint, place, restore, take_offer
 from drops import drop
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QKeySequence
@@ -26,7 +27,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Program
-from gdp_desktop.image.geometry import Rect
+from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.tasks import TASKS
@@ -37,8 +38,8 @@ from gdp_desktop.ui.message_bar import MessageBar
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
 from gdp_desktop.ui.panels.task_panel import TaskPanel
 from gdp_desktop.ui.priors_dialog import PriorsDialog
+from gdp_desktop.ui.settings import Settings
 from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
-from gdp_desktop.ui.viewport import Point
 
 if TYPE_CHECKING:
     from conftest import FakeEngine, MakePhoto
@@ -49,21 +50,6 @@ INTERACTIVE = (
 )
 
 
-def paint(window: MainWindow, rect: Rect) -> None:
-    window.document.mask.pixels[rect.slices] = 255
-    window.document.touch_mask(rect)
-
-
-def restore(qtbot: QtBot, window: MainWindow) -> None:
-    with qtbot.waitSignal(window.document.result_changed, timeout=5000):
-        window.actions_by_id["run"].trigger()
-
-
-def take_offer(window: MainWindow, text: str) -> None:
-    buttons = window.message_bar.findChildren(QAbstractButton)
-    [button for button in buttons if button.text() == text][-1].click()
-
-
 def texts(window: MainWindow) -> list[str]:
     return [label.text() for label in window.findChildren(QLabel)]
 
@@ -72,10 +58,6 @@ def colour_at(window: MainWindow, x_share: float, y_share: float = 0.4) -> QColo
     canvas = window.canvas
     spot = QPoint(round(canvas.width() * x_share), round(canvas.height() * y_share))
     return canvas.grab().toImage().pixelColor(spot)
-
-
-def message(window: MainWindow) -> str:
-    return window.message_bar.text
 
 
 # Drops
@@ -206,6 +188,20 @@ def test_the_job_gets_a_copy_of_the_mask(
     assert (mask.pixels == window.document.mask.pixels).all() and mask.pixels.any()
 
 
+@pytest.mark.parametrize("size", [Size(96, 80), Size(120, 100)])
+def test_a_mask_for_the_photo_before_is_not_taken(
+    qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto, make_photo: MakePhoto, size: Size
+) -> None:
+    open_photo()
+    mask, other = make_photo("mask.png"), make_photo("other.png", size)
+    with qtbot.waitSignal(window._loader.mask_loaded, timeout=5000):
+        window.files.take([other])
+        window.workbench.load_mask(mask)
+    document = window.document
+    assert document.path == other
+    assert document.mask.is_empty and not document.undo_stack.canUndo()
+
+
 def test_a_mask_is_asked_for_where_it_is_needed(
     window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
@@ -267,7 +263,7 @@ def test_a_photo_that_is_left_is_still_restored_and_offered(
     assert not window.workbench.is_running and window.document.preview is None
     qtbot.waitUntil(lambda: "first.png was not saved" in message(window), timeout=5000)
     assert window.document.result is None
-    take_offer(window, "Save it")
+    take_offer(qtbot, window, "Save it")
     qtbot.waitUntil(first.with_name("first-restored.png").exists, timeout=5000)
 
 
@@ -283,7 +279,7 @@ def test_a_photo_that_is_left_can_be_cancelled(
     assert "Waiting for first.png…" in texts(window)
     engine.steps = 2
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
-        take_offer(window, "Cancel it")
+        take_offer(qtbot, window, "Cancel it")
     assert window.document.result.photo.path.name == "second.png"
 
 
@@ -311,7 +307,7 @@ def test_an_unsaved_result_is_offered_when_another_photo_is_opened(
     restore(qtbot, window)
     open_photo("second.png")
     assert "first.png was not saved" in message(window)
-    take_offer(window, "Save it")
+    take_offer(qtbot, window, "Save it")
     qtbot.waitUntil(first.with_name("first-restored.png").exists, timeout=5000)
     assert not window.isWindowModified()
 
@@ -325,7 +321,7 @@ def test_what_was_not_saved_stays_on_offer_until_it_is_declined(
         restore(qtbot, window)
     open_photo("c.png")
     assert message(window) == "2 results were not saved: a.png, b.png."
-    take_offer(window, "Save them")
+    take_offer(qtbot, window, "Save them")
     for path in paths:
         qtbot.waitUntil(path.with_name(f"{path.stem}-restored.png").exists, timeout=5000)
 
@@ -339,6 +335,12 @@ def test_closing_in_mid_job_is_clean(
         program.window.actions_by_id["run"].trigger()
     assert program.window.close()
     assert program.shutdown()
+
+
+def test_closing_remembers_how_hard_the_brush_is(window: MainWindow) -> None:
+    window.brush.set_hardness(0.35)
+    assert window.close()
+    assert Settings().brush_hardness == 0.35
 
 
 def test_an_unsaved_result_holds_the_user_back(
@@ -417,8 +419,7 @@ def test_the_status_line_tells_the_pixel(
     qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto
 ) -> None:
     photo = load_photo(open_photo())
-    spot = window.canvas.viewport.to_widget(Point(48.5, 40.5))
-    qtbot.mouseMove(window.canvas, QPoint(round(spot.x), round(spot.y)))
+    qtbot.mouseMove(window.canvas, place(window, 48.5, 40.5))
     red, green, blue = photo.pixels[40, 48]
     texts = [label.text() for label in window.statusBar().findChildren(QWidget)
              if hasattr(label, "text")]

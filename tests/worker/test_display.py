@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 from PIL import ImageCms
 
@@ -22,6 +24,16 @@ def test_other_colours_are_converted() -> None:
     red = np.zeros((4, 5, 3), np.uint8)
     red[..., 0] = 255
     assert np.abs(to_srgb(red, swapped).astype(int) - red[..., ::-1]).max() <= 1
+
+
+def test_other_brightness_is_converted() -> None:
+    """The profile has the colours of sRGB and a gamma of 1.8."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    curve = profile.index(b"para") + 12
+    gamma = struct.pack(">5i", *(round(n * 65536) for n in (1.8, 1, 0, 1, 0)))
+    shown = to_srgb(GREY, profile[:curve] + gamma + profile[curve + len(gamma):])
+    linear = (100 / 255) ** 1.8
+    assert np.abs(shown - 255 * (1.055 * linear ** (1 / 2.4) - 0.055)).max() <= 1
 
 
 def test_a_broken_profile_counts_as_srgb() -> None:

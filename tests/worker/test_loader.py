@@ -59,6 +59,18 @@ def test_a_broken_file_gets_one_sentence(qtbot: QtBot, loader: Loader, tmp_path:
     assert "a.jpg" in blocker.args[0]
 
 
+def test_a_broken_file_is_not_told_of_once_another_photo_is_wanted(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"not a photo")
+    said: list[str] = []
+    loader.failed.connect(said.append)
+    with qtbot.waitSignal(loader.opened, timeout=5000):
+        loader.open(tmp_path / "a.jpg")
+        loader.open(make_photo("b.png"))
+    assert said == []
+
+
 def test_a_result_is_saved_under_a_free_name(
     qtbot: QtBot, loader: Loader, make_photo: MakePhoto
 ) -> None:
@@ -100,7 +112,7 @@ def test_a_mask_comes_back_as_it_was(
     with qtbot.waitSignal(loader.mask_loaded, timeout=5000) as blocker:
         loader.save_mask(mask, tmp_path / "mask.png")
         loader.open_mask(tmp_path / "mask.png", load_photo(make_photo()))
-    assert (blocker.args[0].pixels == mask.pixels).all()
+    assert (blocker.args[0].mask.pixels == mask.pixels).all()
 
 
 def test_a_mask_of_another_size_is_refused(

@@ -62,6 +62,14 @@ def test_one_bad_photo_never_stops_the_others(
     assert not queue.is_started
 
 
+def test_every_start_counts_from_nothing(
+    qtbot: QtBot, queue: JobQueue, make_photo: MakePhoto
+) -> None:
+    for name in ("a.png", "b.png"):
+        queue.add(folder_job(make_photo(name)))
+        assert finish(qtbot, queue) == Summary(done=1)
+
+
 def test_a_failed_job_can_be_tried_again(
     qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
 ) -> None:
@@ -73,6 +81,17 @@ def test_a_failed_job_can_be_tried_again(
         queue.retry(0)
     assert states(queue) == [JobState.DONE]
     assert queue.rows[0].error == ""
+
+
+def test_what_is_tried_again_forgets_how_it_ended(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+) -> None:
+    engine.failures["b.png"] = "The disk is full."
+    queue.add(*(folder_job(make_photo(name)) for name in ("a.png", "b.png")))
+    finish(qtbot, queue)
+    for number in range(2):
+        queue.retry(number)
+    assert [(row.fraction, row.error, row.report) for row in queue.rows] == [(0.0, "", None)] * 2
 
 
 def test_trying_again_leaves_the_others_waiting(
@@ -128,6 +147,28 @@ def test_stop_leaves_the_others_waiting(
     with qtbot.waitSignal(queue.job_ended, timeout=5000):
         queue.stop()
     assert states(queue) == [JobState.CANCELLED, JobState.WAITING]
+
+
+def test_what_is_to_be_tried_again_waits_after_a_stop_as_well(
+    qtbot: QtBot, queue: JobQueue, engine: FakeEngine, make_photo: MakePhoto
+) -> None:
+    queue.add(*(folder_job(make_photo(name)) for name in ("a.png", "b.png")))
+    finish(qtbot, queue)
+    engine.steps, engine.pause = 100, 0.01
+    for number in range(2):
+        queue.retry(number)
+    with qtbot.waitSignal(queue.job_ended, timeout=5000):
+        queue.stop()
+    assert states(queue) == [JobState.CANCELLED, JobState.WAITING]
+
+
+def test_what_is_done_stays_done_when_it_is_cancelled(
+    qtbot: QtBot, queue: JobQueue, make_photo: MakePhoto
+) -> None:
+    queue.add(folder_job(make_photo()))
+    finish(qtbot, queue)
+    queue.cancel(0)
+    assert states(queue) == [JobState.DONE]
 
 
 def test_the_open_photo_goes_first_and_leaves_no_row(
