@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if options.estimate:
         return tell_costs(inputs, request, options.json)
     photos = [path for found in inputs for path in (found.path, *found.others) if not found.error]
-    # A photo that cannot be read is not tried again for every sample.
+    # A photo that cannot be found is not tried again for every sample.
     wanted = [
         (found, sample) for found in inputs
         for sample in range(1, 1 + (options.samples if found.error is None else 1))
@@ -204,8 +204,15 @@ class _Teller:
     def __init__(self, as_json: bool, many: bool) -> None:
         self.as_json, self.many = as_json, many
         self._done = self._failed = 0
+        self._last_failure = ("", "")
 
     def tell(self, report: Report) -> None:
+        # What is wrong with a photo is wrong for every sample of it, and told once.
+        if report.status == "failed":
+            failure = (report.input, report.error or "")
+            if failure == self._last_failure:
+                return
+            self._last_failure = failure
         self._done += report.status == "done"
         self._failed += report.status == "failed"
         if self.as_json:

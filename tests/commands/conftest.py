@@ -128,9 +128,10 @@ def put_mask(tmp_path: Path) -> Put:
     return put
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+def raising(error: BaseException | type[BaseException]) -> Callable[..., Any]:
+    """To be put in the place of what is to fail."""
+
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    return fail

@@ -15,8 +15,9 @@ from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.restoration import memory, priors
 from gdp_desktop.restoration.job import CancelToken, Job
 from gdp_desktop.restoration.restore import restore as real_restore
+from tests.contents import contents
 
-from .conftest import Put, Run, contents
+from .conftest import Put, Run
 
 ENGINE = "gdp_desktop.commands.restore.restore"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,9 @@ from gdp_desktop.training.plan import (
 )
 from gdp_desktop.training.train import TrainingReport
 from gdp_desktop.training.train import train as training
+from tests.contents import contents
 
-from .conftest import Put, Run, contents
+from .conftest import Put, Run, raising
 
 ROOT = Path(__file__).parents[2]
 VERSION = f"gdp-desktop {gdp_desktop.__version__}\n"
@@ -150,7 +151,7 @@ class TestSample:
         self, name: str, said: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (tmp_path / "old.png").write_bytes(b"old")
-        failing = _raising(AssertionError("it was started"))
+        failing = raising(AssertionError("it was started"))
         monkeypatch.setattr("gdp_desktop.commands.sample.load_prior", failing)
         outcome = run("sample", tmp_path / name)
         assert outcome.code in (FAILED, BAD_USAGE) and said in outcome.sentence
@@ -250,7 +251,7 @@ class TestTrain:
     def test_ctrl_c(
         self, train: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gdp_desktop.commands.train.train", _raising(KeyboardInterrupt))
+        monkeypatch.setattr("gdp_desktop.commands.train.train", raising(KeyboardInterrupt))
         outcome = train("--out", tmp_path / "own.safetensors")
         assert outcome.code == INTERRUPTED and "anew" in outcome.sentence
 
@@ -268,7 +269,7 @@ class TestTrain:
 
         assert train("--out", out).code == 0
         with monkeypatch.context() as patched:
-            patched.setattr("gdp_desktop.commands.train.train", _raising(KeyboardInterrupt))
+            patched.setattr("gdp_desktop.commands.train.train", raising(KeyboardInterrupt))
             outcome = train("--out", out, "--overwrite")
             assert "starts anew" in outcome.sentence
             patched.setattr("gdp_desktop.commands.train.train", stopped)
@@ -281,7 +282,7 @@ def test_an_error_nobody_foresaw_is_a_sentence(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GDP_DEBUG", raising=False)
-    monkeypatch.setattr("gdp_desktop.commands.tasks.as_text", _raising(KeyError("colour")))
+    monkeypatch.setattr("gdp_desktop.commands.tasks.as_text", raising(KeyError("colour")))
     outcome = run("tasks")
     assert outcome.code == FAILED
     assert "failed unexpectedly (KeyError: 'colour'); please report it" in outcome.sentence
@@ -293,10 +294,3 @@ def test_the_words_default_to_those_of_the_process(
     monkeypatch.setattr(sys, "argv", ["main.py", "restore", "--help"])
     assert main() == 0
     assert "usage: python main.py restore" in capsys.readouterr().out
-
-
-def _raising(error: BaseException | type[BaseException]) -> Callable[..., object]:
-    def fail(*_: object, **__: object) -> object:
-        raise error
-
-    return fail

@@ -14,8 +14,9 @@ from gdp_desktop.diffusion.checkpoints import sha256_of
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.priors import catalogue, places
 from gdp_desktop.priors.catalogue import Known
+from tests.contents import contents
 
-from .conftest import Put, Run, contents
+from .conftest import Put, Run
 
 FAILED, BAD_USAGE = 1, 2
 

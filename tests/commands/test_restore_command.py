@@ -23,8 +23,9 @@ from gdp_desktop.restoration.job import CancelToken, Cost, Job, Progress, Report
 from gdp_desktop.restoration.restore import restore as real_restore
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
+from tests.contents import contents
 
-from .conftest import SIZE, Put, Run, contents
+from .conftest import SIZE, Put, Run, raising
 
 ENGINE = "gdp_desktop.commands.restore.restore"
 BAD_USAGE, FAILED, INTERRUPTED = 2, 1, 130
@@ -88,6 +89,11 @@ def test_parameters_change_the_result(restore: Run, photo: Path) -> None:
     assert results["photo-restored.png"] != results["photo-restored-2.png"]
 
 
+def test_a_parameter_may_be_written_with_spaces(restore: Run, photo: Path) -> None:
+    [report] = restore(photo, "--param", "sigma = 3").reports
+    assert report["degradation"]["noise_sigma"] == 3
+
+
 def test_only_what_was_painted_changes(restore: Run, photo: Path, put_mask: Put) -> None:
     [report] = restore(photo, "--mask", put_mask(), task="inpainting").reports
     before, after = load_photo(photo).pixels, load_photo(report["output"]).pixels
@@ -132,6 +138,24 @@ class TestNames:
         outcome = restore(photo, "-o", photo, *overwrite)
         assert outcome.code == FAILED and "take the place" in outcome.sentence
         assert contents(photo.parent) == {photo.name: before}
+
+    def test_a_named_result_never_takes_the_place_of_the_mask(
+        self, restore: Run, photo: Path, put_mask: Put
+    ) -> None:
+        mask = put_mask()
+        before = mask.read_bytes()
+        outcome = restore(photo, "--mask", mask, "-o", mask, "--overwrite")
+        assert outcome.code == FAILED and "take the place" in outcome.sentence
+        assert mask.read_bytes() == before
+
+    def test_names_differ_where_upper_case_counts_as_lower_case(
+        self, restore: Run, put_photo: Put, folder: Path, tmp_path: Path
+    ) -> None:
+        put_photo("one/A.png")
+        put_photo("two/a.png")
+        assert restore(folder, "-o", tmp_path / "out").code == 0
+        results = contents(tmp_path / "out")
+        assert len({name.casefold() for name in results}) == len(results) == 2
 
     @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
     def test_equal_names_do_not_collide(
@@ -346,14 +370,14 @@ class TestFailures:
     def test_a_full_disk(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(os, "fsync", _raising(OSError(errno.ENOSPC, "No space left")))
+        monkeypatch.setattr(os, "fsync", raising(OSError(errno.ENOSPC, "No space left")))
         self.failed(restore, photo, said="disk is full")
         assert list(contents(photo.parent)) == ["photo.png"]
 
     def test_a_read_only_folder_is_noticed_before_the_work(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ENGINE, _raising(AssertionError("it was started")))
+        monkeypatch.setattr(ENGINE, raising(AssertionError("it was started")))
         if os.geteuid() == 0:  # who may write everywhere
             monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
         photo.parent.chmod(0o555)
@@ -366,14 +390,14 @@ class TestFailures:
     def test_too_little_memory(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ENGINE, _raising(MemoryError()))
+        monkeypatch.setattr(ENGINE, raising(MemoryError()))
         self.failed(restore, photo, said="memory")
         with pytest.raises(RuntimeError) as torch_s:
             torch.empty(2**46)
         with pytest.raises(cv2.error) as open_cv_s:
             cv2.resize(np.zeros((2, 2), np.uint8), (2**22, 2**22))
         for error in (torch_s.value, open_cv_s.value):
-            monkeypatch.setattr(ENGINE, _raising(error))
+            monkeypatch.setattr(ENGINE, raising(error))
             self.failed(restore, photo, said="There is not enough memory")
 
     def test_what_nobody_foresaw(
@@ -388,7 +412,7 @@ class TestFailures:
     def test_a_traceback_for_those_who_ask(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ENGINE, _raising(ZeroDivisionError("nought")))
+        monkeypatch.setattr(ENGINE, raising(ZeroDivisionError("nought")))
         monkeypatch.setenv("GDP_DEBUG", "1")
         outcome = restore(photo)
         assert outcome.code == FAILED
@@ -429,7 +453,7 @@ class TestCtrlC:
     def test_before_anything_runs(
         self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gdp_desktop.commands.request.load_prior", _raising(KeyboardInterrupt))
+        monkeypatch.setattr("gdp_desktop.commands.request.load_prior", raising(KeyboardInterrupt))
         outcome = restore(photo)
         assert outcome.code == INTERRUPTED and outcome.sentence == "Cancelled."
 
@@ -454,13 +478,6 @@ def test_a_long_job_is_announced(
     monkeypatch.setattr(ENGINE, _costing(seconds))
     outcome = run("restore", photo, "--task", "denoise", "--prior", prior, *as_json)
     assert outcome.code == 0 and outcome.err.splitlines() == told
-
-
-def _raising(error: BaseException | type[BaseException]) -> Callable[..., Any]:
-    def fail(*_: object, **__: object) -> Any:
-        raise error
-
-    return fail
 
 
 def _only_for(name: str, error: Exception) -> Callable[..., Iterator[Any]]:

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from gdp_desktop.commands.inputs import meant_scenes
+from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from tests.contents import contents
+from tests.image.handmade import exif_block
 
-from .conftest import Put, Run, contents
+from .conftest import Put, Run
 
 
 def put_exposures(folder: Path, *brightness: int, names: str = "abcdefghijk") -> list[Path]:
@@ -56,6 +60,23 @@ def test_a_bracket_becomes_one_result(restore: Run, tmp_path: Path) -> None:
     assert again.reports[0]["others"] == report["others"]
 
 
+def test_the_light_that_a_camera_tells_is_that_of_its_photo(restore: Run, tmp_path: Path) -> None:
+    photos = put_exposures(tmp_path, 60, 105, 150)
+    for path, seconds in zip(photos, (0.003, 0.01, 0.022), strict=True):
+        exif = exif_block(details={0x829A: seconds})
+        save_photo(Photo(load_photo(path).pixels, exif=exif), path, overwrite=True)
+    [report] = restore(*photos, task="hdr").reports
+    assert [report["input"], *report["others"]] == [str(photos[n]) for n in (1, 0, 2)]
+    assert report["degradation"]["light_factors"] == pytest.approx([1, 0.3, 2.2])
+
+
+def test_the_costs_of_a_bracket_are_told(restore: Run, tmp_path: Path) -> None:
+    outcome = restore(*put_exposures(tmp_path, 20, 100, 220), "--estimate", task="hdr")
+    assert outcome.code == 0 and not outcome.err
+    [told] = outcome.reports
+    assert told["seconds"] > 0 and told["bytes"] > 0 and told["evaluations"] > 0
+
+
 @pytest.mark.parametrize("count", [1, 10])
 def test_too_few_or_too_many_are_refused(count: int, restore: Run, tmp_path: Path) -> None:
     photos = put_exposures(tmp_path, *range(100, 100 + count))
@@ -92,6 +113,24 @@ def test_samples_are_results_of_further_seeds(task: str, restore: Run, photo: Pa
     alone = restore(photo, "--seed", 6, "--overwrite", *more, task=task)
     files = contents(photo.parent)
     assert Path(alone.reports[0]["output"]).read_bytes() == files["photo-restored-s2.png"]
+
+
+def test_after_the_largest_seed_comes_the_first(restore: Run, photo: Path) -> None:
+    outcome = restore(photo, "--samples", 2, "--seed", LARGEST_SEED)
+    assert [report["seed"] for report in outcome.reports] == [LARGEST_SEED, 0]
+
+
+def test_what_cannot_be_found_is_told_once_whatever_the_samples(
+    restore: Run, photo: Path
+) -> None:
+    outcome = restore(photo.with_name("gone.png"), photo, "--samples", 2)
+    assert [report["status"] for report in outcome.reports] == ["failed", "done", "done"]
+
+
+def test_a_broken_photo_is_told_once_whatever_the_samples(restore: Run, photo: Path) -> None:
+    photo.write_bytes(b"no picture")
+    outcome = restore(photo, "--samples", 3)
+    assert outcome.code == 1 and len(outcome.reports) == 1 and outcome.sentence
 
 
 def test_samples_replace_nothing(restore: Run, photo: Path) -> None:

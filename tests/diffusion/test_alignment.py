@@ -4,17 +4,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back, trust
 from gdp_desktop.diffusion.light import decode, encode
 
 
-def scene(height: int = 260, width: int = 300, seed: int = 0) -> torch.Tensor:
-    """Shapes of several sizes, (1, 3, H, W) in [-1, 1]."""
+def scene(height: int = 260, width: int = 300, finest: int = 40, seed: int = 0) -> torch.Tensor:
+    """Shapes of several sizes, ``finest`` of the smallest in a row, (1, 3, H, W) in [-1, 1]."""
     generator = torch.Generator().manual_seed(seed)
     layers = [
         F.interpolate(torch.rand(1, 3, n, n, generator=generator), size=(height, width),
                       mode="bilinear")
-        for n in (5, 12, 40)
+        for n in (5, 12, finest)
     ]
     return 2 * (0.5 * layers[0] + 0.3 * layers[1] + 0.2 * layers[2]) - 1
 
@@ -43,6 +43,31 @@ def test_a_known_shift_is_found(shift: tuple[int, int], exposure: float, noise: 
     assert max(abs(f - s) for f, s in zip(found, shift, strict=True)) <= (noise > 0)
 
 
+def test_the_shift_of_a_large_photo_is_found_to_the_pixel() -> None:
+    """From small copies, over all sizes between, to its own."""
+    whole = scene(841, 1134, finest=160)
+    reference, moved = whole[..., 41:841, 67:1067], whole[..., :800, 134:1134]
+    assert shift_between(reference, moved) == (41, -67)
+
+
+def test_a_photo_that_is_black_for_the_most_part_is_laid_by_the_rest() -> None:
+    night = scene()
+    night = (3 * (night - night.quantile(0.6)) - 1).clamp(min=-1)
+    reference, moved = seen_from(night, 0, 0), seen_from(night, -7, 12)
+    assert all(float(photo.median()) == -1 for photo in (reference, moved))
+    assert shift_between(reference, moved) == (7, -12)
+
+
+def test_what_one_photo_shows_white_is_laid_by_the_rest() -> None:
+    def taken(down: int, right: int, light: float) -> torch.Tensor:
+        seen = (seen_from(scene(), down, right) + 1) / 2
+        return 2 * encode(light * decode(seen)).clamp(0, 1) - 1
+
+    reference, moved = taken(0, 0, 1.0), taken(-2, 3, 12.0)
+    assert float((moved == 1).float().mean()) > 0.5
+    assert shift_between(reference, moved) == (2, -3)
+
+
 @pytest.mark.parametrize("shift", SHIFTS, ids=str)
 def test_laying_back_undoes_the_shift(shift: tuple[int, int]) -> None:
     whole = scene()
@@ -69,6 +94,35 @@ def test_what_moved_does_not_agree() -> None:
     agreed = agreement(*noisy, sigma=0.1)
     assert float(agreed[..., 65:95, 85:115].mean()) < 0.05
     assert float(agreed[..., :50, :].mean()) > 0.999
+
+
+def test_an_edge_laid_half_a_pixel_off_still_agrees() -> None:
+    edge = torch.full((1, 3, 32, 32), -0.6)
+    edge[..., 16:] = 0.6
+    off = (edge + edge.roll(1, dims=-1)) / 2
+    off[..., 0] = -0.6
+    assert bool((agreement(edge, off, sigma=0.01) == 1).all())
+
+
+def test_photos_are_trusted_as_far_as_their_noise_may_be_measured_too_low() -> None:
+    """Not however much they differ: then they show different things."""
+    photo, seen, generator = seen_from(scene(), 0, 0), torch.ones(1, 1, 200, 200), torch.Generator()
+    for times, trusted in ((1.7, True), (3.0, False)):
+        noisy = [photo + times * 0.02 * torch.randn(photo.shape, generator=generator.manual_seed(k))
+                 for k in (0, 1)]
+        weight = float(trust(*noisy, seen, sigma=0.02).mean())
+        assert weight > 0.9 if trusted else weight < 0.1
+
+
+def test_what_moved_is_not_trusted_nor_is_its_rim() -> None:
+    still = seen_from(scene(), 0, 0)
+    moved = still.clone()
+    moved[..., 60:100, 80:120] += 1
+    weight = trust(still, moved, torch.ones(1, 1, 200, 200), sigma=0.01)
+    rim = torch.ones_like(weight)
+    # The means of 5 pixels still see it two off, and one more is left out.
+    rim[..., 57:103, 77:123] = 0
+    assert torch.equal(weight, rim)
 
 
 @pytest.mark.parametrize("exposure", [0.25, 1.0, 4.0, 16.0, 64.0])

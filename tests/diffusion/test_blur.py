@@ -22,6 +22,7 @@ from gdp_desktop.diffusion.kernels import (
     published_kernel,
 )
 from gdp_desktop.image.geometry import Size
+from tests.diffusion.random_picture import picture
 
 KERNELS = {
     "narrow Gaussian": gaussian_kernel(0.5),
@@ -36,11 +37,6 @@ KERNELS = {
     "lopsided": torch.tensor([[0, 5, 0], [2, 1, 2], [0, 0, 0]]).double() / 10,
 }
 every_kernel = pytest.mark.parametrize("name", KERNELS)
-
-
-def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator) * 2 - 1
 
 
 def blocks(side: int = 128, seed: int = 0) -> torch.Tensor:
@@ -269,6 +265,13 @@ def test_an_unknown_kernel_moves_through_the_pyramid() -> None:
     assert along == pytest.approx(14 / math.sqrt(12), rel=0.1) and across < 1.2
     assert angle == pytest.approx(30, abs=3)
     assert torch.equal(fine.by_products()["kernel"], fine.kernel)
+
+
+def test_only_what_is_not_round_has_an_angle() -> None:
+    upright = Blur(motion_kernel(8, 90))
+    assert upright.estimate()["blur_angle"] == pytest.approx(90, abs=0.5)
+    nearly_round = Blur(gaussian_kernel(2.1)[:, 6:7] * gaussian_kernel(2.0)[6:7])
+    assert nearly_round.estimate()["blur_angle"] == 0
 
 
 def test_even_kernels_are_not_kernels() -> None:

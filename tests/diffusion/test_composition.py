@@ -148,6 +148,18 @@ def test_what_is_learned_of_one_part_is_not_taken_for_another() -> None:
     assert float(dark.log_factor.mean()) == pytest.approx(-1.5, abs=0.15)
 
 
+@pytest.mark.parametrize("earlier", ["grey", "blur"])
+def test_what_came_before_a_part_comes_before_its_learning(earlier: str) -> None:
+    mixture, alone, x = composed(earlier, "dark"), part("dark"), 2 * picture(3).clamp(0) - 0.3
+    y = mixture(x)
+    for _ in range(3):
+        mixture.fit(x, y)
+        alone.fit(part(earlier)(x), y)
+    learned = mixture.in_order[1]
+    assert torch.equal(learned.log_factor, alone.log_factor)
+    assert torch.equal(learned.haze, alone.haze)
+
+
 def test_coarse_levels_hand_over_what_was_learned() -> None:
     fine, coarse = composed("dark", "blur"), composed("dark", "blur").shrunk()
     assert isinstance(coarse, Composition) and isinstance(coarse.in_order[0], LowLight)

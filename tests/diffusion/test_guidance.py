@@ -26,6 +26,7 @@ from gdp_desktop.diffusion.samplers import ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.tasks.colorization import Grey
+from gdp_desktop.tasks.denoise import Noise
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.super_resolution import BicubicDownsampling
 from tests.gaussian_prior import GaussianPrior
@@ -105,6 +106,22 @@ def test_two_measurements_are_weighed_against_each_other() -> None:
     guided = Guidance(measurements, solver_steps=40)(x0, 0.2)
     exact = dense_solution(measurements, x0, 0.2)
     assert float((guided - exact).norm() / (exact - x0).norm()) < 2e-3
+
+
+def test_noise_that_is_stronger_somewhere_is_believed_less_there() -> None:
+    gain = torch.linspace(1, 3, 48).view(1, 1, 6, 8)
+    precision = Measurement(picture(6, 8), Noise(0.1, gain), 0.1).precision
+    assert torch.allclose(precision, 1 / (0.1 * gain) ** 2)
+
+
+def test_several_photos_of_one_picture_are_all_counted() -> None:
+    """Value by value, so the minimum can be written down."""
+    x0, photos = picture(6, 8), Gains(1 + torch.cat([picture(6, 8, seed) for seed in (1, 2, 4)]))
+    y = photos(picture(6, 8, 3))
+    found = Guidance([Measurement(y, photos, 0.1)])(x0, 0.2)
+    pull = x0 / 0.2**2 + (photos.slopes * y).sum(dim=0, keepdim=True) / 0.1**2
+    bent = 1 / 0.2**2 + photos.slopes.square().sum(dim=0, keepdim=True) / 0.1**2
+    assert torch.allclose(found, pull / bent, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["block mean", "grey", "blur", "wide blur"])

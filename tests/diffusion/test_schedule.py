@@ -138,6 +138,13 @@ def test_karras_goes_from_start_to_zero(start: int) -> None:
             assert int(steps[0]) == 0
 
 
+@pytest.mark.parametrize("start", [400, 765])
+def test_karras_is_even_in_the_root_of_the_noise(start: int) -> None:
+    """From wherever it starts; near 0 there is not a step for every σ."""
+    hops = (FULL.karras(10, start).sigmas ** (1 / 7)).diff()
+    assert float(hops.max() / hops.min()) < 1.3
+
+
 def test_quadratic_is_denser_towards_zero() -> None:
     gaps = FULL.quadratic(20).timesteps.diff().tolist()
     assert gaps == sorted(gaps) and gaps[0] < gaps[-1] / 10

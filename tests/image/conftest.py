@@ -1,5 +1,6 @@
 """Where the tests of this room put their files, and where real photos may lie."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,3 +34,12 @@ def example() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def raising(code: int) -> Callable[..., None]:
+    """To be put in the place of what an operating system refuses."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return fail

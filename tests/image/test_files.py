@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -5,6 +6,8 @@ import pytest
 
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.files import find_photos, free_path, result_path
+
+from .conftest import raising
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -79,10 +82,7 @@ def test_missing_and_empty_are_named(tmp_path: Path) -> None:
 
 
 def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(_: object) -> list[str]:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "listdir", forbidden)
+    monkeypatch.setattr(os, "listdir", raising(errno.EACCES))
     with pytest.raises(PhotoError, match="may not be read"):
         find_photos([tmp_path])
 

@@ -1,5 +1,6 @@
 """Reading: every format, mode and depth becomes upright RGB of its own depth, or a sentence."""
 
+import errno
 import io
 import os
 import struct
@@ -21,6 +22,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo
 
 from . import handmade
+from .conftest import raising
 from .handmade import (
     avif,
     cmyk_profile,
@@ -452,11 +454,7 @@ def test_a_named_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
 
 def test_unreadable_file(put: Put, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put("a.png", png16(RGB16))
-
-    def forbidden(self: Path) -> bytes:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(Path, "read_bytes", raising(errno.EACCES))
     with pytest.raises(PhotoError, match="may not be read"):
         load_photo(path)
 

@@ -23,6 +23,7 @@ from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 
+from .conftest import raising
 from .handmade import IPTC, XMP, exif_block, noise, png16, smooth, srgb_profile
 
 SUFFIXES = sorted(SAVED_SUFFIXES)
@@ -93,6 +94,13 @@ def test_webp_and_avif_keep_alpha(tmp_path: Path) -> None:
     assert np.abs(difference).mean() < 3
 
 
+def test_webp_keeps_the_colours_under_transparent_pixels(tmp_path: Path) -> None:
+    photo = Photo(smooth(33, 47), np.zeros((33, 47), np.uint8))
+    save_photo(photo, tmp_path / "a.webp")
+    difference = load_photo(tmp_path / "a.webp").pixels - photo.pixels.astype(float)
+    assert np.abs(difference).mean() < 3
+
+
 def test_tiff_of_many_strips(tmp_path: Path) -> None:
     photo = Photo(noise(700, 300, 3, 16))
     save_photo(photo, tmp_path / "a.tif")
@@ -126,6 +134,15 @@ def test_metadata_arrives_in_every_format(tmp_path: Path, suffix: str, bits: int
     assert image.info["icc_profile"] == srgb_profile()
     again = load_photo(path)
     assert again.xmp == XMP and again.icc == srgb_profile() and again.notes == ()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_table_inside_the_camera_s_own_arrives(tmp_path: Path, suffix: str) -> None:
+    exif = exif_block(details={0xA005: {1: "R03"}})
+    save_photo(Photo(smooth(8, 8), exif=exif), tmp_path / f"a{suffix}")
+    again = Image.Exif()
+    again.load(load_photo(tmp_path / f"a{suffix}").exif)
+    assert again.get_ifd(0xA005)[1] == "R03"
 
 
 @pytest.mark.parametrize("iptc", [IPTC, IPTC + b"\0"])
@@ -325,13 +342,6 @@ def test_a_new_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
     (tmp_path / "any").write_bytes(b"")
     atomic_write(tmp_path / "new", b"data", overwrite=False)
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "any").stat().st_mode
-
-
-def raising(code: int) -> Callable[..., None]:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(code, os.strerror(code))
-
-    return fail
 
 
 SENTENCES = {

@@ -11,40 +11,30 @@ from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.blur import Blur
 from gdp_desktop.diffusion.kernels import fitted_into, motion_kernel
 from gdp_desktop.diffusion.prior import Denoised
-from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.bir_d import PUBLISHED_MASK_START, BlindRestoration
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.task import Problem
+from tests.gaussian_prior import GaussianPrior
 from tests.methods.closed_form import flat, solver_for
 
 SIDE, TAPS, STEPS = 48, 9, 150
 
 
 @dataclass(frozen=True)
-class AroundAPicture:
+class AroundAPicture(GaussianPrior):
     """Photos whose values are independent N(picture, std²): knows what is seen, not how blurred."""
 
-    picture: torch.Tensor
-    std: float
-    schedule: Schedule = Schedule.linear()
-    stride: int = 1
+    mean: torch.Tensor
     window: int = SIDE
-    halo: int = 0
 
     def __call__(self, x_t: torch.Tensor, i: int) -> Denoised:
-        alpha_bar = float(self.schedule.alphas_cumprod[i])
-        gain = self.std**2 * alpha_bar**0.5 / (self.std**2 * alpha_bar + 1 - alpha_bar)
-        x0 = (self.picture + gain * (x_t - alpha_bar**0.5 * self.picture)).clamp(-1, 1)
-        log_variance = self.schedule.posterior_log_variance_clipped[i].float()
-        return Denoised(x0, log_variance.view(1, 1, 1, 1))
+        found = super().__call__(x_t, i)
+        return replace(found, x0=found.x0.clamp(-1, 1))
 
     def x0_std(self, i: int) -> float:
         return self.std
-
-    def respaced(self, schedule: Schedule) -> "AroundAPicture":
-        return replace(self, schedule=schedule)
 
 
 def blocks() -> torch.Tensor:

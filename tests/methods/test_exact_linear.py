@@ -12,11 +12,13 @@ from gdp_desktop.diffusion.kernels import motion_kernel
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
+from gdp_desktop.methods.ddnm import DDNM
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.task import Problem
 from tests.gaussian_prior import GaussianPrior
+from tests.methods.closed_form import flat, solver_for
 
 SIDE, MEAN, STD, SEEN = 48, 0.1, 0.25, 0.35
 PRIOR = GaussianPrior(MEAN, STD, window=SIDE)
@@ -159,6 +161,35 @@ def test_error_on_photos_drawn_from_the_prior(method: str, limit: float, name: s
     x = solved(method, degradation, y, 0.05, steps=100)
     _, std = posterior(0.05, STD / (1 if name == "identity" else 4))
     assert float((degradation(x) - clean).square().mean().sqrt()) < limit * std
+
+
+@pytest.mark.parametrize("trust", [0.0, 0.6, 1.0])
+def test_ddrm_goes_to_the_photo_as_far_as_it_trusts_it(trust: float) -> None:
+    """By its equation for what is clearer in y than in x_t: of x̃0 the rest, and fresh noise."""
+    sigma_y, i = 0.3, 120
+    solver = solver_for("ddrm", flat(SEEN, sigma_y=(sigma_y,)), 1000, eta_b=trust)
+    x_t = torch.full((1, 3, SIDE, SIDE), -0.2)
+    generator = torch.Generator().manual_seed(0)
+    after = solver.step(solver.given.prior, x_t, i, generator)[1]
+    x0 = float(solver.given.prior(x_t, i).x0.mean())
+    after = after / float(solver.schedule.alphas_cumprod[i - 1]) ** 0.5
+    sigma = float(solver.schedule.sigmas[i - 1])
+    assert float(after.mean()) == pytest.approx((1 - trust) * x0 + trust * SEEN, abs=0.02)
+    assert float(after.std()) == pytest.approx((sigma**2 - (trust * sigma_y) ** 2) ** 0.5, rel=0.03)
+
+
+def test_travelling_in_time_ends_at_the_noise_it_goes_back_to() -> None:
+    solver = solver_for("ddnm", flat(SEEN), 20, travel=5, repeats=3)
+    assert isinstance(solver, DDNM)
+    stretch, generator = solver.stretches()[2], torch.Generator().manual_seed(0)
+    after = float(solver.schedule.alphas_cumprod_prev[stretch[-1]])
+    before = float(solver.schedule.alphas_cumprod[stretch[0]])
+    x_t = after**0.5 * SEEN + (1 - after) ** 0.5 * torch.randn(1, 3, SIDE, SIDE,
+                                                               generator=generator)
+    back = solver.back_in_time(x_t, stretch, generator)
+    spread = (1 - before) ** 0.5
+    assert float(back.std()) == pytest.approx(spread, rel=0.03)
+    assert float(back.mean()) == pytest.approx(before**0.5 * SEEN, abs=0.05 * spread)
 
 
 def test_travelling_in_time_repeats_stretches_and_keeps_what_is_known() -> None:

@@ -1,6 +1,7 @@
 """GDP, step by step and to the end, against what its formulae give by hand."""
 
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -80,6 +81,25 @@ def test_one_step_by_hand(method_id: str) -> None:
     step = 0.63578 * 0.0040924 if "sigma" in method_id else KAPPA
     assert float(x_prev.mean()) == pytest.approx(0.49700 - step * 0.5 * residual, abs=1e-5)
     assert float(x_prev.std()) < 1e-6
+
+
+@pytest.mark.parametrize("constants", [None, published.INPAINTING], ids=["own", "published"])
+@pytest.mark.parametrize("method_id", FOUR)
+def test_a_step_lowers_what_is_wished_beside_the_photo(
+    method_id: str, constants: published.Published | None
+) -> None:
+    """D(x) is y already, so nothing else pulls."""
+    def wish(x: torch.Tensor) -> torch.Tensor:
+        return 1e-3 * (x - 0.8).square().sum()
+
+    x_t, after = torch.full((1, 3, 48, 48), 0.2), []
+    for quality in ((), (wish,)):
+        preset = constants and replace(constants, quality=quality)
+        problem = flat(0.2, sigma_y=(1.0,), quality=quality, published=preset)
+        solver = solver_for(method_id, problem, 1000)
+        generator = torch.Generator().manual_seed(0)
+        after.append(solver.step(Saying(0.2, 200), x_t, 200, generator)[1])
+    assert float(wish(after[1])) < float(wish(after[0]))
 
 
 def test_with_sigma_is_guidance_of_the_score() -> None:

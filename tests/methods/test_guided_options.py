@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.light_factor import LightFactor
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
@@ -126,6 +127,19 @@ def test_the_wavelet_is_exact_for_white_values() -> None:
     exact = (band / r**2 + F.avg_pool2d(y, 2) / 0.05**2) / (1 / r**2 + 1 / 0.05**2)
     found = F.avg_pool2d(given.guided(prior, x_t, 1), 2)  # type: ignore[attr-defined]
     assert torch.allclose(found, exact.clamp(-1, 1), atol=1e-2)
+
+
+@pytest.mark.parametrize("method_id", ["pyramid", "wavelet"])
+def test_what_was_learned_of_a_small_copy_is_reported(method_id: str) -> None:
+    y = 0.2 * picture() - 0.8
+    problem = Problem(y=y, degradation=LightFactor.exposed(y, 0.3), sigma_y=(0.1,))
+    before = problem.degradation.estimate()["light_factor"]
+    given = solver(method_id, problem, SIDE, 4)
+    *_, last = given.solve(torch.Generator().manual_seed(0), lambda: None)
+    assert isinstance(given, Pyramid | Wavelet) and last.is_result
+    small = given.level_at(3) if isinstance(given, Pyramid) else given.low
+    learned = small.degradation.estimate()["light_factor"]
+    assert problem.degradation.estimate()["light_factor"] == learned != before
 
 
 def test_with_a_boundary_the_seed_plays_no_part() -> None:

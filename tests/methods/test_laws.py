@@ -17,6 +17,7 @@ from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.methods.pyramid import Pyramid
 from gdp_desktop.tasks import TASKS, TaskError
+from gdp_desktop.tasks.param import Param
 from gdp_desktop.tasks.task import Given, Problem, Task
 from tests.gaussian_prior import GaussianPrior
 
@@ -115,6 +116,20 @@ def test_more_steps_than_the_process_has_are_as_many_as_it_has(method: Method) -
     given = assignment(method, posed(next(able(method))), few, steps=1000)
     found, done, promised = estimates(method, given)
     assert done == promised and bool(torch.isfinite(found[-1].x0).all())
+
+
+@pytest.mark.parametrize(("method", "setting"), [
+    pytest.param(method, setting, id=f"{name}-{setting.key}")
+    for name, method in METHODS.items() for setting in method.params if isinstance(setting, Param)
+])
+def test_windows_are_counted_whatever_is_set(method: Method, setting: Param) -> None:
+    problem = posed(next(able(method)))
+    for end in (setting.minimum, setting.maximum):
+        values = method.values({setting.key: end})
+        _, done, promised = estimates(
+            method, assignment(method, problem, CLOSED_FORM, values=values)
+        )
+        assert done == promised
 
 
 def test_an_unknown_method_is_refused() -> None:

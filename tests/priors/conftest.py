@@ -76,12 +76,6 @@ def refusal(call, *given, **options) -> str:
     return sentence
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder."""
-    return {str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
 @pytest.fixture
 def given(tmp_path: Path) -> Path:
     """Where the user's files lie before they are imported."""

@@ -18,8 +18,9 @@ from gdp_desktop.priors import catalogue, download, importing
 from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.checks import verify
 from gdp_desktop.priors.download import downloadable, fetch
+from tests.contents import contents
 
-from .conftest import contents, put_adm, refusal
+from .conftest import put_adm, refusal
 
 
 @dataclass
@@ -47,8 +48,9 @@ class Server:
         if start and start >= len(self.data):
             handler.send_error(416)
             return
-        handler.send_response(206 if start else self.status)
-        if start:
+        status = 206 if start else self.status
+        handler.send_response(status)
+        if status == 206:
             handler.send_header(
                 "Content-Range", f"bytes {start}-{len(self.data) - 1}/{len(self.data)}"
             )
@@ -110,12 +112,26 @@ def test_a_cut_connection_is_taken_up_again(server: Server, known: Known, models
     assert server.asked == [None, "bytes=5000-"]
 
 
-def test_a_server_without_ranges_sends_all_again(
+def test_a_second_break_keeps_more_than_the_first(
     server: Server, known: Known, models: Path
+) -> None:
+    heard: list[tuple[int, int]] = []
+    for cut in (5000, len(server.data) - 100):
+        server.cut = cut
+        said = refusal(download.download, known, lambda *told: heard.append(told))
+        assert "goes on from there" in said
+        assert contents(models) == {"tiny-adm.pt.part": server.data[:cut]}
+    assert {total for _, total in heard} == {len(server.data)}
+    assert max(done for done, _ in heard) == cut
+
+
+@pytest.mark.parametrize("status", [200, 206])
+def test_a_server_without_ranges_sends_all_again(
+    status: int, server: Server, known: Known, models: Path
 ) -> None:
     models.mkdir()
     (models / "tiny-adm.pt.part").write_bytes(b"something older")
-    server.knows_ranges = False
+    server.knows_ranges, server.status = False, status
     download.download(known)
     assert (models / known.file).read_bytes() == server.data
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gdp_desktop.diffusion.checkpoints import sha256_of
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.priors import catalogue, importing, places, records
 from gdp_desktop.priors.catalogue import CATALOGUE, Known
 from gdp_desktop.priors.checks import verify
@@ -20,14 +22,20 @@ from gdp_desktop.priors.places import find_prior, name_of
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.priors.shelf import describe, survey
 from gdp_desktop.priors.weights import open_weights
+from tests.contents import contents
 
-from .conftest import MAKERS, contents, every_format, put_adm, put_diffusers, put_unet, refusal
+from .conftest import MAKERS, every_format, put_adm, put_diffusers, put_unet, refusal
 
 
 def published(path: Path, sha256: str = "") -> Known:
     weights = open_weights(path)
     return Known("published", "A published one", path.name, len(weights.shapes),
                  weights.parameters, 1, "research only", "For research only.", sha256)
+
+
+def flip_the_last_byte(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 @every_format
@@ -95,6 +103,51 @@ def test_a_full_disk_leaves_nothing_behind(
     assert "disk is full" in refusal(import_prior, source, overwrite=True)
     assert contents(models) == before
     monkeypatch.undo()
+
+
+def test_an_old_prior_stays_where_the_new_one_cannot_be_put(
+    given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, rename = put_adm(given), os.rename
+    import_prior(source)
+    before = contents(models)
+
+    def not_out_of_a_folder(old: Path, new: Path) -> None:
+        if old.parent != models:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "rename", not_out_of_a_folder)
+    assert "cannot be written" in refusal(import_prior, source, overwrite=True)
+    assert contents(models) == before
+
+
+def test_a_file_that_changes_while_it_is_copied_is_refused(
+    given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put_adm(given)
+
+    def meanwhile(folder: Path, size: int) -> None:
+        flip_the_last_byte(source)
+
+    monkeypatch.setattr(importing, "assert_room", meanwhile)
+    assert "changed while" in refusal(import_prior, source)
+    assert contents(models) == {}
+
+
+def test_an_older_receipt_goes_where_none_can_be_written(
+    given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put_adm(given)
+    path = Path(import_prior(source).path)
+    assert records.received(path)
+
+    def full(*given: object, **options: object) -> None:
+        raise PhotoError("The disk is full.")
+
+    monkeypatch.setattr(records, "atomic_write", full)
+    import_prior(source, overwrite=True)
+    assert records.received(path) == {}
 
 
 def test_too_little_room_is_noticed_before(
@@ -214,6 +267,17 @@ class TestMemory:
         assert records.digest_of(path) == digest
         path.write_bytes(path.read_bytes() + b" ")
         assert records.digest_of(path) == "hashed again"
+
+    def test_a_file_changed_in_place_is_hashed_again(
+        self, given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        models.mkdir()
+        path = put_unet(given)
+        monkeypatch.setattr(records, "WORTH_REMEMBERING", 10)
+        before = records.digest_of(path)
+        flip_the_last_byte(path)
+        os.utime(path, ns=(0, 0))  # another time, however coarse the clock of the disk is
+        assert records.digest_of(path) == sha256_of(path) != before
 
     def test_without_a_folder_nothing_is_written(
         self, given: Path, models: Path, monkeypatch: pytest.MonkeyPatch

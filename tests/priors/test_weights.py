@@ -14,8 +14,9 @@ from safetensors.torch import save
 
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.importing import import_prior
+from tests.contents import contents
 
-from .conftest import contents, put_adm, put_unet, refusal, state
+from .conftest import put_adm, put_unet, refusal, state
 
 
 class Trap:

@@ -18,7 +18,7 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.formats import SAVED_SUFFIXES
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
-from gdp_desktop.restoration.disk import largest_file
+from gdp_desktop.restoration.disk import largest_file, refuse_full_disk
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.restore import restore
 
@@ -102,6 +102,14 @@ def test_too_little_room_is_said_before_the_first_window(
     assert isinstance(finished, Finished) and (tmp_path / "result.png").exists()
     written = sum(path.stat().st_size for path in tmp_path.glob("result*"))
     assert written <= 1.1 * needed + 20_000
+
+
+def test_what_is_needed_is_rounded_up_and_what_is_free_down_to_whole_megabytes(
+    tmp_path: Path, with_free: Callable[[int], None]
+) -> None:
+    with_free(2_999_999)
+    with pytest.raises(PhotoError, match="may take up to 4 MB and 2 MB are free"):
+        refuse_full_disk(noise(np.uint8), Size(1000, 1000), tmp_path / "result.png", 0)
 
 
 def test_a_folder_that_cannot_be_asked_refuses_nothing(

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
-from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.photo import Photo, load_photo
 from gdp_desktop.restoration import prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
-from gdp_desktop.tasks import TaskError
+from gdp_desktop.tasks import TASKS, TaskError
 from tests.gaussian_prior import GaussianPrior
 
 SIZE = Size(400, 24)
@@ -65,6 +65,24 @@ def test_under_a_mask_a_jpeg_is_read_by_its_own_blocks(restored: Restored, photo
     assert np.array_equal(part.photo.pixels[painted], whole.photo.pixels[painted])
     assert not np.array_equal(part.photo.pixels[painted], before[painted])
     assert part.report.degradation == whole.report.degradation
+
+
+def test_what_is_around_the_paint_is_seen_as_far_as_the_photo_goes() -> None:
+    size, around = Size(800, 600), prepare.CONTEXT
+    mask, photo = Mask.empty(size), Photo(np.zeros((*size.shape, 3), np.uint8))
+    mask.pixels[8:16, 400:410] = 255
+    seen = prepare.region_of(photo, mask, TASKS["denoise"])
+    assert seen == Rect(400 - around, 0, 10 + 2 * around, 16 + around)
+
+
+def test_dead_pixels_are_looked_for_under_the_paint_alone(
+    restored: Restored, photo: Path
+) -> None:
+    before = np.full((*SIZE.shape, 3), 120, np.uint8)
+    before[12, [24, 300]] = 0
+    Image.fromarray(before).save(photo, "PNG")
+    after = restored("inpainting", dab(20), missing="dead").photo.pixels
+    assert np.argwhere((after != before).any(axis=2)).tolist() == [[12, 24]]
 
 
 def test_where_parts_are_missing_all_of_the_photo_is_restored(

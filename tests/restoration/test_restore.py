@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+import time
 import warnings
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,7 @@ from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TASKS, TaskError
 from tests.gaussian_prior import GaussianPrior
+from tests.image.handmade import noise, png16, png_chunk
 
 SIZES = [(1, 1), (5, 3), (17, 23), (64, 48), (130, 70)]
 all_tasks = pytest.mark.parametrize("task", TASKS)
@@ -260,7 +263,9 @@ def test_cancelled_in_the_middle_stops_within_one_window(
             cancel.cancel()
 
     output = tmp_path / "result.png"
-    job = job_for("colorization", photo_file(70, 56), prior_file, output=output)
+    # All of its windows belong to one step.
+    job = job_for("jpeg", photo_file(130, 130), prior_file, steps=1, output=output)
+    assert prepare.prepare(job).solver.total_windows > 5
     with pytest.raises(Cancelled):
         list(restore(job, cancel, on_window, window_batch=batch))
     assert heard == list(range(1, at + 1))
@@ -297,6 +302,26 @@ def test_cancelled_while_a_blur_is_looked_for(
         list(restore(job, cancel))
     # Asked once whether there are any edges, and not even once more for the kernel.
     assert len(rounds) == 1
+
+
+def test_the_time_left_goes_down_to_nothing(
+    photo_file, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    class TwoSeconds(GaussianPrior):
+        def __call__(self, x_t, i):
+            nonlocal now
+            now += 2
+            return super().__call__(x_t, i)
+
+    loaded = priors.LoadedPrior(TwoSeconds(0.0, 0.3, stride=8), "slow", "", "cpu")
+    monkeypatch.setattr(prepare, "load_prior", lambda name, device: loaded)
+    heard: list[Progress] = []
+    job = job_for("jpeg", photo_file(20, 16), Path("slow"), steps=5)
+    run(job, on_window=heard.append)
+    assert [progress.seconds_left for progress in heard] == [8, 6, 4, 2, 0]
 
 
 def test_cancelled_at_the_last_window_writes_nothing(
@@ -368,6 +393,17 @@ def test_overwriting_replaces_the_old_result_but_never_the_source(
     beside = run(job_for("denoise", file, prior_file, output=file))[1]
     assert beside.report.output == str(file.with_stem(file.stem + "-2"))
     assert file.read_bytes() == before
+
+
+def test_what_reading_and_saving_had_to_say_is_in_the_report(
+    prior_file: Path, tmp_path: Path
+) -> None:
+    profile = png_chunk(b"iCCP", b"odd\0\0" + zlib.compress(b"no profile at all"))
+    (tmp_path / "odd.png").write_bytes(png16(noise(16, 20, 3, 16), profile))
+    output = tmp_path / "result.jpg"
+    notes = run(job_for("denoise", tmp_path / "odd.png", prior_file, output=output))[1].report.notes
+    assert any("profile is damaged" in note for note in notes)
+    assert any("8 bits" in note for note in notes)
 
 
 @pytest.mark.parametrize("output", ["missing/result.png", "result.xyz"])

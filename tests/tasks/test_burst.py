@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,8 +15,10 @@ from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.denoise import Noise, averaged
 from gdp_desktop.tasks.task import Given, Problem
 from tests.gaussian_prior import GaussianPrior
+from tests.tasks import posing
 
 TASK = task_named("denoise")
+posed = partial(posing.posed, TASK)
 SIGMA = 10 / 127.5
 
 
@@ -36,11 +40,6 @@ def burst(count: int, clean: torch.Tensor | None = None) -> Given:
     clean = scene() if clean is None else clean
     first, *others = (shot(clean, seed) for seed in range(count))
     return Given(first, others=tuple(others))
-
-
-def posed(given: Given, **values: float) -> Problem:
-    with torch.no_grad():
-        return TASK.pose(given, TASK.values(values))
 
 
 @pytest.mark.parametrize("count", [2, 4, 9])

@@ -8,14 +8,10 @@ from PIL import Image
 
 from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.tasks.super_resolution import KERNELS, BicubicDownsampling, Downsampling
+from tests.diffusion.random_picture import picture
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 every_scale = pytest.mark.parametrize("scale", [2, 4, 8])
-
-
-def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(1, 3, height, width, dtype=torch.float64, generator=generator) * 2 - 1
 
 
 @every_kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,8 +17,10 @@ from gdp_desktop.methods.method import Assignment
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
+from tests.tasks import posing
 
 TASK = task_named("hdr")
+posed = partial(posing.posed, TASK)
 BRACKETS = [(1.0, 4.0, 0.25), (1.0, 0.125), (0.25, 1.0, 2.0, 8.0), (1.0, 1.0)]
 brackets = pytest.mark.parametrize("factors", BRACKETS, ids=str)
 
@@ -42,11 +46,6 @@ def photo(light: torch.Tensor, factor: float, noise: float = 0.0, seed: int = 0)
 def bracket(factors: tuple[float, ...], noise: float = 0.0) -> Given:
     photos = [photo(scene(), f, noise, seed) for seed, f in enumerate(factors)]
     return Given(photos[0], others=tuple(photos[1:]))
-
-
-def posed(given: Given, **values: float) -> Problem:
-    with torch.no_grad():
-        return TASK.pose(given, TASK.values(values))
 
 
 def degradation_of(problem: Problem) -> Exposures:

@@ -15,7 +15,7 @@ from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import TASKS, task_named
-from gdp_desktop.tasks.inpainting import fill_from_surroundings
+from gdp_desktop.tasks.inpainting import Masking, fill_from_surroundings
 from gdp_desktop.tasks.low_light import LowLight, local_light
 from gdp_desktop.tasks.param import FileParam, Option, Param, Setting
 from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
@@ -83,14 +83,8 @@ def test_words_for_the_user(task: Task) -> None:
     assert task.title and task.help.strip().endswith(".") and len(task.help) > 40
     assert task_named(task.id) is task
     assert 1 <= task.default_steps <= 1000
-    keys = [param.key for param in task.params]
-    assert len(keys) == len(set(keys))
     for setting in task.params:
         assert setting.label and setting.help.endswith("."), setting.key
-        if setting.only_if is not None:
-            key, choice = setting.only_if
-            asked = next(other for other in task.params if other.key == key)
-            assert isinstance(asked, Option) and choice in dict(asked.choices), setting.key
         match setting:
             case Param():
                 assert setting.minimum < setting.maximum and setting.step > 0
@@ -189,6 +183,50 @@ def test_every_choice_poses_a_problem(task: Task) -> None:
                 assert problem.degradation(start).shape == problem.y.shape
 
 
+# What else must be chosen for a setting to matter, beside what ``only_if`` says.
+TOGETHER_WITH: dict[tuple[str, str], dict[str, float | str]] = {
+    ("mixed", "exposure"): {"first": "dark"},
+}
+# Settings that have done their work before the problem is posed, or forbid to pose it.
+NOT_IN_THE_PROBLEM = {("inpainting", "missing"), ("colorization", "colour_photo")}
+
+
+def posed_in_each_way(task: Task, setting: Param | Option) -> list[tuple]:
+    """Comparable words for the problem at each choice, or at both ends and by default."""
+    about = dict([setting.only_if] if setting.only_if else [])
+    about |= TOGETHER_WITH.get((task.id, setting.key), {})
+    values = [name for name, _ in setting.choices] if isinstance(setting, Option) else [
+        *(setting.choices or (setting.minimum, setting.maximum)), setting.default]
+    found = []
+    for value in dict.fromkeys(values):
+        chosen = about | {setting.key: value}
+        try:
+            problem = posed(task, **chosen)
+        except TaskError:  # asks for a file or a mask, or does not go with the defaults
+            continue
+        side = SIDE * task.scale(task.values(chosen))
+        x = smooth(side, side)
+        with torch.no_grad():
+            damaged = problem.degradation(x)
+            found.append((
+                problem.y.numpy().tobytes(), problem.sigma_y, problem.start_sigma,
+                problem.coarse_sigma, problem.zeta, tuple(float(q(x)) for q in problem.quality),
+                len(problem.distances), problem.notes, damaged.numpy().tobytes(),
+            ))
+    return found
+
+
+@pytest.mark.parametrize(("task", "setting"), [
+    pytest.param(task, setting, id=f"{task.id}-{setting.key}")
+    for task in TASKS.values() for setting in task.params
+    if not isinstance(setting, FileParam) and (task.id, setting.key) not in NOT_IN_THE_PROBLEM
+])
+def test_every_setting_changes_the_problem(task: Task, setting: Param | Option) -> None:
+    found = posed_in_each_way(task, setting)
+    different = len(set(found))
+    assert different == len(found) > 1 if isinstance(setting, Option) else different > 1
+
+
 @all_tasks
 def test_poses_a_finite_problem(task: Task) -> None:
     problem, x = posed(task), scaled(task)
@@ -201,6 +239,8 @@ def test_poses_a_finite_problem(task: Task) -> None:
         assert sigma is None or sigma > 0
     for term in problem.quality:
         assert math.isfinite(float(term(x))) and float(term(x)) >= 0
+    estimate = problem.degradation.estimate()
+    assert json.loads(json.dumps(estimate, allow_nan=False)) == estimate
 
 
 @all_tasks
@@ -219,11 +259,6 @@ def test_flat_pictures_can_be_posed_and_started(task: Task, value: float, shape)
     assert bool(torch.isfinite(problem.y).all() & torch.isfinite(start).all())
     assert bool(torch.isfinite(gain).all() & (gain > 0).all())
     json.dumps(problem.degradation.estimate(), allow_nan=False)
-
-
-@all_tasks
-def test_estimate_is_plain_and_finite(task: Task) -> None:
-    json.dumps(posed(task).degradation.estimate(), allow_nan=False)
 
 
 @all_tasks
@@ -367,6 +402,20 @@ def test_a_hole_from_edge_to_edge_is_filled_from_its_surroundings(
     assert torch.allclose(fill_from_surroundings(known * y, known), y, atol=1e-5)
 
 
+@pytest.mark.parametrize(("texture", "zeta", "times"), [(0.0, 1.0, 1), (0.7, 0.3, 4)])
+def test_texture_keeps_noise_and_needs_freedom(texture: float, zeta: float, times: float) -> None:
+    problem = posed(task_named("inpainting"), texture=texture, freedom=0.5)
+    assert problem.zeta == pytest.approx(zeta)
+    assert problem.coarse_sigma == pytest.approx(times * 0.5) and problem.start_sigma == 0.5
+
+
+def test_the_pixels_that_are_known_tell_the_value_of_a_coarser_one() -> None:
+    known = (torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(0)) < 0.4).float()
+    masking = Masking(known)
+    smaller = masking.shrink_measurement(known * torch.full((1, 3, 32, 32), 0.4))
+    assert torch.allclose(smaller, 0.4 * masking.shrunk().known)
+
+
 def test_inpainting_starts_between_its_surroundings() -> None:
     task, picture = task_named("inpainting"), smooth()
     problem = posed(task, picture)
@@ -447,6 +496,19 @@ def test_fitting_never_diverges(x0: float | None, y: float | None, neutral: floa
     start = degradation.initial(photo)
     assert bool(torch.isfinite(start).all()) and float(start.abs().max()) <= 1
     json.dumps(degradation.estimate(), allow_nan=False)
+
+
+def test_neutral_colours_take_a_cast_away() -> None:
+    dark = night(0.2)[1]
+    reddish = (dark + torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1)).clamp(-1, 1)
+    spreads = []
+    for neutral in (0.0, 0.5, 1.0):
+        degradation = LowLight(local_light(reddish, 0.0), 0.45, neutral)
+        degradation.expose(reddish)
+        for _ in range(10):
+            degradation.fit(degradation.initial(reddish), reddish)
+        spreads.append(float(degradation.initial(reddish).mean(dim=(2, 3)).std()))
+    assert spreads == sorted(spreads, reverse=True) and spreads[2] < 0.5 * spreads[0]
 
 
 def test_a_higher_exposure_never_means_a_darker_result() -> None:

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
+from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.task import Given, Problem, TaskError
 
@@ -75,6 +77,17 @@ def test_what_does_not_go_together_is_refused(
 def test_noise_is_taken_as_stated_but_never_below_that_of_rounding(parts: tuple[str, ...]) -> None:
     assert posed(*parts, noise=5).sigma_y[0] == pytest.approx(5 / 127.5)
     assert posed(*parts, noise=0.1).sigma_y[0] == pytest.approx(SMALLEST_SIGMA)
+
+
+@pytest.mark.parametrize("parts", [("shrink",), ("blur", "shrink"), ("shrink", "grey")],
+                         ids="+".join)
+def test_the_photo_is_as_noisy_where_the_picture_is_half_as_large(parts: tuple[str, ...]) -> None:
+    """It is the same photo there; only further down is it halved itself."""
+    problem = posed(*parts, noise=8)
+    with torch.no_grad():
+        full, half, quarter = levels_of(problem, Size(2 * SIDE, 2 * SIDE), 3, 5)
+    assert torch.equal(full.y, half.y)
+    assert full.sigma_y == half.sigma_y == 2 * quarter.sigma_y == 8 / 127.5
 
 
 @pytest.mark.parametrize("method", ["ddrm", "ddnm"])

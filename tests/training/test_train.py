@@ -23,11 +23,12 @@ from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.priors import load_prior
+from gdp_desktop.training import state as state_module
 from gdp_desktop.training import train as training_module
 from gdp_desktop.training.crops import MIN_PHOTOS, CropSource, load_pixels, split_photos
 from gdp_desktop.training.lineage import TOTALS, curve_path, read_curve
 from gdp_desktop.training.plan import TrainingPlan, resume_path
-from gdp_desktop.training.state import sample_log_sigma
+from gdp_desktop.training.state import WARMUP_STEPS, TrainingState, sample_log_sigma
 from gdp_desktop.training.train import TrainingReport, train
 from gdp_desktop.training.validation import (
     BAND_EDGES,
@@ -315,6 +316,51 @@ def test_the_optimiser_goes_on_where_it_was(plan: TrainingPlan) -> None:
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
     assert any(key.startswith("exp_avg_sq.") for key in before) and last.step > 0
+
+
+def crops_of(plan: TrainingPlan) -> torch.Tensor:
+    return torch.zeros(plan.batch, 3, plan.crop, plan.crop, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.5, 0.5025), (1.0, 0.005)])
+def test_the_rate_falls_along_half_a_cosine(
+    plan: TrainingPlan, progress: float, share: float
+) -> None:
+    state = TrainingState(plan, UNet(TINY))
+    state.step = WARMUP_STEPS
+    state.learn(crops_of(plan), progress)
+    assert state.current_lr == pytest.approx(share * plan.learning_rate)
+    assert {group["lr"] for optimiser in state.optimisers for group in optimiser.param_groups} \
+        == {state.current_lr}
+
+
+def test_a_resumed_optimiser_knows_how_many_steps_it_took(plan: TrainingPlan) -> None:
+    state = TrainingState(plan, UNet(TINY))
+    for _ in range(3):
+        state.learn(crops_of(plan), 0.0)
+    state.save(plan.out, [])
+
+    def counted(state: TrainingState) -> set[float]:
+        return {float(slots["step"]) for slots in state.optimisers[1].state.values()}
+
+    assert counted(TrainingState.resume_or_start(plan)) == counted(state) == {3}
+
+
+def test_errors_are_measured_on_photos_to_train_on(
+    plan: TrainingPlan, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that judge the prior have no part in its settings; here they are black."""
+    for path in split_photos(folder).val:
+        assert cv2.imwrite(str(path), 0 * picture(130, 150))
+    measured: list[np.ndarray] = []
+
+    def watched(network: UNet, photos: list[np.ndarray], device: str) -> list[tuple[float, float]]:
+        measured.extend(photos)
+        return x0_error_table(network, photos, device)
+
+    monkeypatch.setattr(state_module, "x0_error_table", watched)
+    run(plan)
+    assert measured and all(photo.any() for photo in measured)
 
 
 def test_starting_from_other_weights(plan: TrainingPlan, tmp_path: Path) -> None:
