@@ -17,10 +17,10 @@ FLOORS = (
     {"main"}, {"commands"}, {"benchmarks"}, {"app"}, {"ui"}, {"worker"},
     {"restoration", "training"},
     {"methods", "priors"}, {"tasks"},
-    {"diffusion"}, {"image"},
+    {"diffusion"}, {"image"}, {"words"},
 )
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}
-WITHOUT_TORCH = {"image", "ui", "worker"}
+WITHOUT_TORCH = {"words", "image", "ui", "worker"}
 WITH_QT = {"app", "ui", "worker"}
 NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "manager", "managers", "misc"}
 MOST_LINES = 450

@@ -46,7 +46,9 @@ def meant_photos(given: Iterable[str]) -> list[Input]:
 
 def meant_scenes(given: Iterable[str]) -> list[Input]:
     """Photos of one scene as one input each: all files that were given are a scene, and so are the
-    photos of every folder.  The best exposed one goes first and names the result."""
+    photos of every folder.  The best exposed one goes first and names the result.
+
+    Of files that were given, all are wanted: without one of them there is no scene."""
     scenes: dict[Path | None, list[Path]] = {}
     in_vain = []
     for text in given:
@@ -56,6 +58,8 @@ def meant_scenes(given: Iterable[str]) -> list[Input]:
             else:
                 folder = found.path.parent if Path(text).is_dir() else None
                 scenes.setdefault(folder, []).append(found.path)
+    if in_vain:
+        scenes.pop(None, None)
     return [*map(_scene, scenes.values()), *in_vain]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from gdp_desktop.commands.listing import as_lines, described, indented, unwrapped
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
+from gdp_desktop.words import number_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +32,9 @@ def as_data(method: Method) -> dict[str, Any]:
 
 
 def as_text(method: Method) -> str:
-    steps = f"{method.default_steps} steps" if method.default_steps else "as many steps as the task"
+    steps = "as many steps as the task"
+    if method.default_steps:
+        steps = number_of(method.default_steps, "step")
     expert = ", for experts" if method.expert else ""
     lines = [f"{method.id}  ({steps}{expert})", *indented(unwrapped(method.help))]
     for setting in method.params:

@@ -74,7 +74,7 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     add("--task", required=True, help="what to do; see the command tasks")
     add("--mask", type=Path, metavar="MASK.png",
         help="a picture of the photo's size: white is restored, black stays as it is")
-    add("-o", "--output", type=Path, metavar="WHERE",
+    add("-o", "--output", type=_named, metavar="WHERE",
         help="folder for the results, or a file for one result; its ending says the format")
     add("--overwrite", action="store_true", help="replace results that are already there")
     add("--steps", type=int, metavar="N", help="more takes longer and helps where "
@@ -238,6 +238,12 @@ def _key_and_value(text: str) -> tuple[str, str]:
     if not (key and equals and value):
         raise argparse.ArgumentTypeError(f'"{text}" is not of the form key=value')
     return key, value
+
+
+def _named(text: str) -> Path:
+    if not text:  # which would mean the folder one is in
+        raise argparse.ArgumentTypeError("an empty name was given")
+    return Path(text)
 
 
 def _seed(text: str) -> int:

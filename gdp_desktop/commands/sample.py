@@ -7,7 +7,7 @@ import argparse
 from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
+from gdp_desktop.image.errors import PhotoError, is_out_of_memory, one_line, printable, shown
 from gdp_desktop.image.files import refuse_target
 from gdp_desktop.image.formats import SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, save_photo
@@ -34,5 +34,12 @@ def run(options: argparse.Namespace) -> int:
         save_photo(page, options.out, overwrite=options.overwrite)
     except (PhotoError, CheckpointError) as error:
         raise Refused(one_line(error)) from error
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise Refused(
+            f"There is not enough memory for samples of {options.side}×{options.side} pixels; "
+            "choose a smaller --side."
+        ) from error
     print(printable(options.out))
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 from gdp_desktop.commands.listing import as_lines, described, indented, unwrapped
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
+from gdp_desktop.words import number_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,7 +37,8 @@ def as_text(task: Task) -> str:
     needs = ", needs --mask" if task.needs_mask else ""
     if task.others[1]:
         needs += f", {1 + task.others[0]} to {1 + task.others[1]} photos of one scene"
-    lines = [f"{task.id}  ({task.default_steps} steps{needs})", *indented(unwrapped(task.help))]
+    steps = number_of(task.default_steps, "step")
+    lines = [f"{task.id}  ({steps}{needs})", *indented(unwrapped(task.help))]
     for setting in task.params:
         lines += as_lines(setting, "--param")
     return "\n".join(lines)

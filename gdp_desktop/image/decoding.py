@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from gdp_desktop.image.avif_file import HDR_TRANSFERS, bits_of_avif, transfer_of_avif
 from gdp_desktop.image.camera_files import Raw, deep_heic, opened_heic
@@ -53,6 +53,7 @@ _DNG_VERSION = 50706
 _DAMAGED_EXIF = "The camera data (EXIF) is damaged and was left out."
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+_FLOATS = 3
 
 
 class Decoded(NamedTuple):
@@ -118,6 +119,8 @@ def _opened(data: bytes, name: str) -> Image.Image | None:
 
 
 def _why_not_opened(data: bytes, name: str) -> str:
+    if _holds_floats(data):
+        return f"{name} holds floating-point values; save it as 8- or 16-bit RGB first."
     if data.startswith(_SIGNATURES) or data[8:12] == b"WEBP" or data[4:8] == b"ftyp":
         return (
             f"{name} is damaged, or a rare kind of picture that cannot be read; "
@@ -128,6 +131,18 @@ def _why_not_opened(data: bytes, name: str) -> str:
             f"{name} is a {kind} file, which cannot be restored; save it as {SAVED_TITLES} first."
         )
     return f"{name} is not a picture; choose a {OPENED_TITLES} file."
+
+
+def _holds_floats(data: bytes) -> bool:
+    """Whether it is a TIFF of such values, of which Pillow opens grey ones alone."""
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(directory.next)
+        directory.load(file)
+        return _FLOATS in directory[_SAMPLE_FORMAT]
+    except Exception:  # of any type: it is no TIFF, or a damaged one
+        return False
 
 
 def _other_format(data: bytes) -> str | None:

@@ -31,8 +31,10 @@ def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     photo is listed once. Raises PhotoError for a missing path and for a folder without photos.
     """
     found: dict[str, Path] = {}
-    for path in map(Path, paths):
-        for photo in _meant_by(path):
+    for path in paths:
+        if not os.fspath(path):  # which would mean the folder one is in
+            raise PhotoError("An empty name was given; name a photo or a folder.")
+        for photo in _meant_by(Path(path)):
             found.setdefault(os.path.realpath(photo), photo)
     return list(found.values())
 

@@ -1,8 +1,9 @@
 """The formats of photos: their names, their endings, and what a file of each can hold."""
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NamedTuple
+
+from gdp_desktop.words import either
 
 
 class PhotoFormat(NamedTuple):
@@ -57,11 +58,6 @@ _READABLE = tuple(format for format in CAMERA_FORMATS if format.is_readable)
 FORMAT_OF_SUFFIX = {ending: format for format in FORMATS for ending in format.endings}
 SAVED_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 OPENED_SUFFIXES = SAVED_SUFFIXES.union(*(format.endings for format in _READABLE))
-
-
-def either(words: Sequence[str]) -> str:
-    """The words as a choice: "a, b or c"."""
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 _TITLES = [format.title for format in FORMATS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import threading
 import time
@@ -92,8 +93,12 @@ def _chosen_device(device: str) -> str:
 
 def _changes_of(path: Path) -> tuple[int, ...]:
     """Another value once the file, or one in the folder, was written again."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return tuple(file.stat().st_mtime_ns for file in files)
+    files = sorted((*path.glob("*"), *path.glob("*/*"))) if path.is_dir() else [path]
+    changes = []
+    for file in files:
+        with contextlib.suppress(OSError):  # a link that leads nowhere; what matters is read later
+            changes.append(file.stat().st_mtime_ns)
+    return tuple(changes)
 
 
 def _load(path: Path, device: str) -> LoadedPrior:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,9 @@ import torch
 
 from gdp_desktop.diffusion.at_once import on_one_thread
 from gdp_desktop.image.by_products import by_product_path, save_by_product
-from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.errors import PhotoError, PhotoExistsError
 from gdp_desktop.image.geometry import Rect
-from gdp_desktop.image.photo import save_photo
+from gdp_desktop.image.photo import Photo, save_photo
 from gdp_desktop.methods.method import Estimate
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import (
@@ -86,10 +87,8 @@ def _events(
 
     problem = problem.on(MAIN_MEMORY)
     result = composed(photo, x0, limit, region, scale)
-    # Asked again: something else may have taken the name meanwhile.
-    output = target_of(job)
     found = by_products(problem, x0, region, scale)
-    notes = save_photo(result, output, overwrite=job.overwrite) if output else ()
+    output, notes = saved(result, job)
     beside, unsaved = saved_beside(output, found, job.overwrite)
     remarks = ready.missing + problem.notes + problem.degradation.notes
     report = Report(
@@ -112,6 +111,18 @@ def _events(
         by_products=beside,
     )
     yield Finished(result, report, found, remarks)
+
+
+def saved(result: Photo, job: Job) -> tuple[Path | None, tuple[str, ...]]:
+    """Where the result is now, and what the format could not hold.
+
+    The name is asked for again, as something else may have taken it since the job began, and once
+    more if something takes it in that very moment.
+    """
+    while (output := target_of(job)) is not None:
+        with contextlib.suppress(PhotoExistsError):
+            return output, save_photo(result, output, overwrite=job.overwrite)
+    return None, ()
 
 
 def by_products(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,18 @@ def _from_matrix(path: Path) -> np.ndarray:
         values = np.load(path, allow_pickle=False)
     else:
         text = path.read_text(encoding="utf-8-sig")
+        if _has_decimal_commas(text):
+            text = text.replace(",", ".")
         rows = [line.replace(",", " ").replace(";", " ").split() for line in text.splitlines()]
         values = np.array([[float(number) for number in row] for row in rows if row])
-    if not np.isrealobj(values) or values.ndim != 2:
+    if not np.isrealobj(values) or values.ndim != 2 or values.size == 0:
         raise TaskError(f"{path.name} is not a matrix; give rows of numbers, all equally long.")
     return values.astype(np.float64)
+
+
+def _has_decimal_commas(text: str) -> bool:
+    """Whether 0,5 is a half, as in most of Europe: something else stands between the numbers."""
+    return re.search(r"\d,\d+\s*;|;\s*\d+,\d|\d,\d+[ \t]+\d+,\d", text) is not None
 
 
 def _refuse(values: np.ndarray, name: str, largest: int) -> None:
@@ -75,7 +83,9 @@ def _refuse(values: np.ndarray, name: str, largest: int) -> None:
         raise TaskError(
             f"The kernel {name} ({width}×{height}) is larger than the photo; give a smaller one."
         )
-    if not np.isfinite(values).all():
+    with np.errstate(over="ignore"):
+        total = values.sum()
+    if not np.isfinite(total):
         raise TaskError(f"{name} holds values that are not numbers; give a kernel without them.")
     if values.min() < 0:
         raise TaskError(f"{name} holds negative values; light does not subtract, so give others.")

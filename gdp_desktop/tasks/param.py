@@ -10,7 +10,8 @@ from typing import Any
 
 # The key of an Option and one of its choices: the setting matters only there.  Elsewhere it is not
 # shown, and keeps its value.
-Condition = tuple[str, str]
+# A setting matters if this option, or one of these, has this choice.
+Condition = tuple[str | tuple[str, ...], str]
 
 
 class TaskError(Exception):
@@ -128,5 +129,9 @@ def visible(setting: Setting, values: Values) -> bool:
     """Whether the setting matters among these values of its task or method."""
     if setting.only_if is None:
         return True
-    key, choice = setting.only_if
-    return values.get(key) == choice
+    options, choice = setting.only_if
+    return any(values.get(key) == choice for key in as_keys(options))
+
+
+def as_keys(options: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (options,) if isinstance(options, str) else options

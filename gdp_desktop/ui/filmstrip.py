@@ -12,6 +12,7 @@ from gdp_desktop.tasks.param import FileParam, Option, Setting
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.variations import SHARPNESS, THUMBNAIL, Variation, Variations
+from gdp_desktop.words import number_of
 
 PADDING = QSize(20, 34)
 MARGIN = 8
@@ -106,7 +107,7 @@ def facts_about(recipe: Recipe, repertoire: Repertoire) -> str:
     if recipe.method:
         facts.append(method.title)
     if recipe.steps:
-        facts.append(f"{recipe.steps} steps")
+        facts.append(number_of(recipe.steps, "step"))
     return " · ".join([*facts, f"seed {recipe.seed}"])
 
 

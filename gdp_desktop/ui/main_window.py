@@ -180,6 +180,7 @@ class MainWindow(QMainWindow):
             signal.connect(self._no_longer_hold_back)
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
+        document.mask_changed.connect(self.message_bar.dismiss)
         self.brush.painting_changed.connect(self._hold_undo)
         self.brush.painting_changed.connect(self._refresh)
         bench.noted.connect(self._status.showMessage)
@@ -249,6 +250,7 @@ class MainWindow(QMainWindow):
         task = self.workbench.task
         if task.id != self._settings.task:
             self._settings.task = task.id
+            self.message_bar.dismiss()
             self._choose_tool()
 
     def _on_memory_limit_changed(self) -> None:

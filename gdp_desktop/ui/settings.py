@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
@@ -53,8 +55,7 @@ class Settings:
 
     @property
     def brush_hardness(self) -> float:
-        # INI files hold text, so the type must be told.
-        return float(str(self._store.value("brush/hardness", "0.8")))
+        return self._number("brush/hardness", 0.8)
 
     @brush_hardness.setter
     def brush_hardness(self, hardness: float) -> None:
@@ -63,7 +64,7 @@ class Settings:
     @property
     def memory_limit(self) -> float:
         """In gigabytes; 0 for none."""
-        return float(str(self._store.value("machine/memory_limit", "0")))
+        return self._number("machine/memory_limit", 0.0)
 
     @memory_limit.setter
     def memory_limit(self, gigabytes: float) -> None:
@@ -71,6 +72,14 @@ class Settings:
 
     def _text(self, key: str, default: str) -> str:
         return str(self._store.value(key, default))
+
+    def _number(self, key: str, default: float) -> float:
+        """The default, too, for what somebody has written there by hand and is no number."""
+        # INI files hold text, so the type must be told.
+        with contextlib.suppress(ValueError):
+            value = float(str(self._store.value(key, default)))
+            return value if math.isfinite(value) else default
+        return default
 
     def _bytes(self, key: str) -> QByteArray:
         value = self._store.value(key)

@@ -16,6 +16,7 @@ from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_resul
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.variations import Variation, Variations
+from gdp_desktop.words import number_of
 from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Prepared, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
@@ -236,7 +237,9 @@ class Workbench(QObject):
         self._loader.save_beside(result, source, folder)
 
     def export(self, path: Path) -> None:
-        """The user has agreed to replace what may be there."""
+        """The user has agreed to replace what may be there, but for the photos themselves."""
+        if self._is_of_the_scene(path, "result"):
+            return
         if self._document.result:
             self._loader.save(self._document.result.finished, path, overwrite=True)
 
@@ -252,13 +255,20 @@ class Workbench(QObject):
 
     def save_mask(self, path: Path) -> None:
         """The user has agreed to replace what may be there, but for the photos themselves."""
-        photos = [photo for photo in (self._document.path, *self._document.others) if photo]
-        if any(is_same_file(photo, path) for photo in photos):
-            self.warned.emit(
-                f"{path.name} is the photo itself; choose another name for the mask."
-            )
-        elif mask := self._document.mask_for_job():
+        if self._is_of_the_scene(path, "mask"):
+            return
+        if mask := self._document.mask_for_job():
             self._loader.save_mask(mask, path)
+
+    def _is_of_the_scene(self, path: Path, what: str) -> bool:
+        """Whether a photo of the open scene lies there, which is then said."""
+        photos = [photo for photo in (self._document.path, *self._document.others) if photo]
+        is_one = any(is_same_file(photo, path) for photo in photos)
+        if is_one:
+            self.warned.emit(
+                f"{path.name} is the photo itself; choose another name for the {what}."
+            )
+        return is_one
 
     def _mask_for_queue(self) -> Mask | None:
         """The open photo's mask only where a task cannot do without: elsewhere it would quietly
@@ -384,7 +394,7 @@ class Workbench(QObject):
             document.undo_stack.push(LoadMask(document, loaded.mask))
 
     def _on_batch_ended(self, summary: Summary) -> None:
-        sentence = f"The queue is done: {_photos(summary.done)} restored"
+        sentence = f"The queue is done: {number_of(summary.done, 'photo')} restored"
         for count, what in ((summary.failed, "failed"), (summary.cancelled, "cancelled")):
             sentence += f", {count} {what}" if count else ""
         say = self.queue_failed if summary.failed else self.informed
@@ -392,12 +402,9 @@ class Workbench(QObject):
 
 
 def _in_words(report: Report) -> str:
-    facts = f"Restored in {report.seconds:.1f} s · {report.steps} steps · seed {report.seed}"
+    steps = number_of(report.steps, "step")
+    facts = f"Restored in {report.seconds:.1f} s · {steps} · seed {report.seed}"
     return f"{facts} · {report.prior} on {report.device}"
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"
 
 
 def _more(count: int, word: str = "more") -> str:

@@ -12,7 +12,7 @@ import pytest
 
 import gdp_desktop
 from gdp_desktop import app
-from gdp_desktop.commands import main
+from gdp_desktop.commands import main, sample
 from gdp_desktop.commands.parser import COMMANDS
 from gdp_desktop.diffusion.checkpoints import load_unet
 from gdp_desktop.diffusion.unet import UNetConfig
@@ -155,6 +155,17 @@ class TestSample:
         monkeypatch.setattr("gdp_desktop.commands.sample.load_prior", failing)
         outcome = run("sample", tmp_path / name)
         assert outcome.code in (FAILED, BAD_USAGE) and said in outcome.sentence
+
+
+def test_samples_too_large_for_the_memory_are_refused(
+    run: Run, tmp_path: Path, prior: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    monkeypatch.setattr(sample, "samples", raising(full))
+    outcome = run("sample", tmp_path / "sheet.png", "--prior", prior)
+    assert outcome.code == FAILED and "smaller --side" in outcome.err
+    assert outcome.err.count("\n") == 1
+
 
 
 class TestTrain:

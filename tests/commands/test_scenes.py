@@ -127,6 +127,17 @@ def test_what_cannot_be_found_is_told_once_whatever_the_samples(
     assert [report["status"] for report in outcome.reports] == ["failed", "done", "done"]
 
 
+def test_a_scene_of_which_a_photo_is_missing_is_left_alone(
+    restore: Run, tmp_path: Path
+) -> None:
+    [dark, middle, bright] = put_exposures(tmp_path, 20, 100, 200)
+    before = contents(tmp_path)
+    bright.unlink()
+    outcome = restore(dark, middle, bright, task="hdr")
+    assert outcome.code == 1 and [report["status"] for report in outcome.reports] == ["failed"]
+    assert bright.name in outcome.sentence and contents(tmp_path).keys() < before.keys()
+
+
 def test_a_broken_photo_is_told_once_whatever_the_samples(restore: Run, photo: Path) -> None:
     photo.write_bytes(b"no picture")
     outcome = restore(photo, "--samples", 3)

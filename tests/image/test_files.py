@@ -114,3 +114,13 @@ def test_free_path_counts_up(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "a-2.jpg")
     (tmp_path / "a-3.jpg").symlink_to("nowhere")
     assert free_path(path) == tmp_path / "a-4.jpg"
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PhotoError, match="empty name"):
+        find_photos([""])
+    assert find_photos(["."]) == [Path("a.png")]

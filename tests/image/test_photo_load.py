@@ -392,6 +392,7 @@ BAD = {
     "moving.gif": (pillow_bytes(BIG, "GIF"), SAVED_TITLES),
     "old.bmp": (pillow_bytes(BIG, "BMP"), "BMP"),
     "float.tif": (pillow_bytes(Image.new("F", (4, 4)), "TIFF"), "save it"),
+    "floats.tif": (tiff(RGB8.astype(np.float32), {339: (3, 3, 3)}), "floating-point"),
     "int32.tif": (pillow_bytes(Image.new("I", (4, 4)), "TIFF"), "save it"),
     "planes.tif": (tiff(RGB16, {284: 2}), "planes"),
 }

@@ -102,3 +102,14 @@ def test_a_changed_file_is_read_again(prior_paths: dict[str, Path], tmp_path: Pa
     state = torch.load(path, weights_only=True)
     torch.save({name: tensor * 0.5 for name, tensor in state.items()}, path)
     assert load_prior(str(path), "cpu").sha256 != before.sha256
+
+
+def test_a_link_that_leads_nowhere_does_no_harm_in_the_folder_of_a_prior(
+    prior_paths: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "ddpm"
+    folder.mkdir()
+    for file in prior_paths["diffusers"].iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / "README.md").symlink_to("nowhere")
+    assert load_prior(str(folder), "cpu").format == "diffusers"

@@ -24,9 +24,10 @@ from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
-from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.restoration import prepare, priors
+from gdp_desktop.restoration import restore as restoring
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -519,3 +520,21 @@ def test_the_error_table_is_used_between_its_entries() -> None:
     assert prior.x0_std(schedule.step_at(1.0)) == pytest.approx(0.1, rel=0.02)
     assert prior.x0_std(999) == pytest.approx(0.5)
     assert all(prior.x0_std(i) <= float(schedule.sigmas[i]) + 1e-12 for i in range(0, 1000, 50))
+
+
+def test_a_name_taken_in_the_last_moment_is_not_fought_for(
+    prior_file: Path, photo_file: Callable[..., Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    output = tmp_path / "result.png"
+
+    def somebody_is_faster(result: Photo, path: Path, *, overwrite: bool) -> tuple[str, ...]:
+        if path == output:
+            output.write_bytes(b"theirs")
+        return save_photo(result, path, overwrite=overwrite)
+
+    monkeypatch.setattr(restoring, "save_photo", somebody_is_faster)
+    _, finished = run(job_for("denoise", photo_file(24, 16), prior_file, output=output))
+    assert output.read_bytes() == b"theirs"
+    assert finished.report.output == str(tmp_path / "result-2.png")
+    assert load_photo(tmp_path / "result-2.png").size == Size(24, 16)

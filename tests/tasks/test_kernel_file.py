@@ -24,6 +24,9 @@ def sixteen_bits(path: Path) -> None:
     Image.fromarray((CROSS * 16000).astype(np.uint16)).save(path)
 
 
+DECIMAL_COMMAS = "\n".join(
+    ";".join(f"{v / 4:.2f}".replace(".", ",") for v in row) for row in CROSS
+)
 WRITERS: dict[str, Callable[[Path], None]] = {
     "grey.png": lambda path: Image.fromarray((CROSS * 60).astype(np.uint8)).save(path),
     "grey.tif": lambda path: Image.fromarray((CROSS * 60).astype(np.uint8)).save(path),
@@ -35,6 +38,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "spaces.txt": as_text,
     "commas.csv": lambda path: as_text(path, ","),
     "semicolons.csv": lambda path: as_text(path, "; "),
+    "decimal.csv": lambda path: path.write_text(DECIMAL_COMMAS),
+    "decimal.txt": lambda path: path.write_text(DECIMAL_COMMAS.replace(";", "\t")),
     "matrix.npy": lambda path: np.save(path, CROSS),
     "whole.npy": lambda path: np.save(path, CROSS.astype(np.int32)),
 }
@@ -91,6 +96,8 @@ BAD: dict[str, Callable[[Path], None]] = {
     "words.txt": lambda path: path.write_text("blur it a little\nplease\n"),
     "ragged.csv": lambda path: path.write_text("1,2,3\n4,5\n"),
     "binary.csv": lambda path: path.write_bytes(bytes(range(128, 256))),
+    "no-rows.npy": lambda path: np.save(path, np.ones((0, 3))),
+    "huge.txt": lambda path: path.write_text("1e308 1e308\n1e308 1e308\n"),
     "line.npy": lambda path: np.save(path, np.ones(9)),
     "cube.npy": lambda path: np.save(path, np.ones((3, 3, 3))),
     "complex.npy": lambda path: np.save(path, np.ones((3, 3)) * 1j),

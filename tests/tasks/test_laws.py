@@ -17,7 +17,7 @@ from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.inpainting import Masking, fill_from_surroundings
 from gdp_desktop.tasks.low_light import LowLight, local_light
-from gdp_desktop.tasks.param import FileParam, Option, Param, Setting
+from gdp_desktop.tasks.param import FileParam, Option, Param, Setting, as_keys, visible
 from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
 
 LOSSY = {"super-resolution", "colorization", "deblurring"}
@@ -183,18 +183,16 @@ def test_every_choice_poses_a_problem(task: Task) -> None:
                 assert problem.degradation(start).shape == problem.y.shape
 
 
-# What else must be chosen for a setting to matter, beside what ``only_if`` says.
-TOGETHER_WITH: dict[tuple[str, str], dict[str, float | str]] = {
-    ("mixed", "exposure"): {"first": "dark"},
-}
 # Settings that have done their work before the problem is posed, or forbid to pose it.
 NOT_IN_THE_PROBLEM = {("inpainting", "missing"), ("colorization", "colour_photo")}
 
 
 def posed_in_each_way(task: Task, setting: Param | Option) -> list[tuple]:
     """Comparable words for the problem at each choice, or at both ends and by default."""
-    about = dict([setting.only_if] if setting.only_if else [])
-    about |= TOGETHER_WITH.get((task.id, setting.key), {})
+    about = {}
+    if setting.only_if and not visible(setting, task.values({})):
+        options, choice = setting.only_if
+        about[as_keys(options)[0]] = choice
     values = [name for name, _ in setting.choices] if isinstance(setting, Option) else [
         *(setting.choices or (setting.minimum, setting.maximum)), setting.default]
     found = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from gdp_desktop.methods import METHODS
 from gdp_desktop.tasks import TASKS
-from gdp_desktop.tasks.param import Option, Param, Setting, visible
+from gdp_desktop.tasks.param import Option, Param, Setting, as_keys, visible
 
 OWNERS = {**TASKS, **METHODS}
 all_owners = pytest.mark.parametrize(
@@ -24,8 +25,8 @@ def test_a_condition_names_a_choice_of_an_option_beside_it(settings: Sequence[Se
     options = {s.key: dict(s.choices) for s in settings if isinstance(s, Option)}
     for setting in settings:
         if setting.only_if is not None:
-            key, choice = setting.only_if
-            assert choice in options[key]
+            keys, choice = setting.only_if
+            assert all(choice in options[key] for key in as_keys(keys))
 
 
 @all_owners
@@ -37,3 +38,9 @@ def test_no_key_means_two_things(settings: Sequence[Setting]) -> None:
 def test_a_setting_shows_where_it_matters() -> None:
     assert visible(KIND, {}) and visible(ANGLE, {"kind": "motion"})
     assert not visible(ANGLE, {"kind": "focus"}) and not visible(ANGLE, {})
+
+
+def test_a_setting_may_matter_for_any_of_several_options() -> None:
+    length = replace(ANGLE, only_if=(("first", "second"), "motion"))
+    assert visible(length, {"first": "motion"}) and visible(length, {"second": "motion"})
+    assert not visible(length, {"first": "focus", "third": "motion"})

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.app import Mishaps
@@ -58,3 +59,12 @@ def test_settings_come_back_with_their_types(qtbot: QtBot, tmp_path: Path) -> No
     first.task, first.brush_hardness, first.folder = "denoise", 0.35, tmp_path
     second = Settings()
     assert (second.task, second.brush_hardness, second.folder) == ("denoise", 0.35, tmp_path)
+
+
+@pytest.mark.parametrize("nonsense", ["abc", "", "nan", "inf", "0,5"])
+def test_settings_that_make_no_sense_are_passed_over(qtbot: QtBot, nonsense: str) -> None:
+    store = QSettings()
+    store.setValue("brush/hardness", nonsense)
+    store.setValue("machine/memory_limit", nonsense)
+    settings = Settings()
+    assert (settings.brush_hardness, settings.memory_limit) == (0.8, 0.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from by_hand import message
+from by_hand import message, restore
 from drops import drop
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QListWidget
@@ -146,4 +146,17 @@ def test_the_mask_does_not_take_the_place_of_another_photo_of_the_scene(
     drop(group, other)
     window.workbench.invert_mask()
     window.workbench.save_mask(other)
+    assert "is the photo itself" in message(window) and other.read_bytes() == before
+
+
+def test_a_result_does_not_take_the_place_of_another_photo_of_the_scene(
+    qtbot: QtBot, window: MainWindow, group: SceneGroup, open_photo: OpenPhoto,
+    make_photo: MakePhoto,
+) -> None:
+    open_photo()
+    other = make_photo("other.png")
+    before = other.read_bytes()
+    drop(group, other)
+    restore(qtbot, window)
+    window.workbench.export(other)
     assert "is the photo itself" in message(window) and other.read_bytes() == before

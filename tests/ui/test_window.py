@@ -213,6 +213,23 @@ def test_a_mask_is_asked_for_where_it_is_needed(
     assert not engine.jobs
 
 
+def test_who_has_painted_is_not_asked_to_any_more(
+    window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    needing = next(t.id for t in TASKS.values() if t.needs_mask)
+    window.panel(TaskPanel).choose_task(needing)
+    window.actions_by_id["run"].trigger()
+    assert "Paint over" in message(window)
+    window.workbench.invert_mask()
+    assert not message(window)
+    window.workbench.clear_mask()
+    window.actions_by_id["run"].trigger()
+    assert "Paint over" in message(window)
+    window.panel(TaskPanel).choose_task("denoise")
+    assert not message(window)
+
+
 def test_a_mask_that_is_found_need_not_be_painted(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
