@@ -62,6 +62,12 @@ class Photo:
         return 8 * self.pixels.itemsize
 
     @property
+    def is_grey(self) -> bool:
+        """Whether no pixel has a colour."""
+        red, green, blue = (self.pixels[..., channel] for channel in range(3))
+        return np.array_equal(red, green) and np.array_equal(green, blue)
+
+    @property
     def metadata(self) -> Metadata:
         return Metadata(self.icc, self.exif, self.xmp, self.iptc)
 

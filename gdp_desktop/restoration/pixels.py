@@ -65,6 +65,12 @@ def composed(
     return photo.with_pixels(pixels)
 
 
+def without_colours(x0: torch.Tensor) -> torch.Tensor:
+    """x0 (1, 3, H, W) with the mean of its channels in each: the prior knows colour photos, and
+    gives a grey one a tint."""
+    return x0.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+
+
 def is_finite(x0: torch.Tensor) -> bool:
     """Whether every value is a number: a sum is none if one of its terms is none."""
     return bool(x0.sum().isfinite())

@@ -47,6 +47,7 @@ class Prepared:
 
     ``limit`` is the mask outside which nothing changes, if there is one; ``memory`` the bytes of
     main memory that the job takes at most.  ``on_card``: the problem is solved on a graphics card.
+    ``stays_grey``: the photo has no colours and is not to get any.
     """
 
     task: Task
@@ -64,6 +65,7 @@ class Prepared:
     on_card: bool
     solver: Solver
     missing: tuple[str, ...]
+    stays_grey: bool
 
 
 def prepare(
@@ -113,6 +115,7 @@ def prepare(
     return Prepared(
         task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, needed,
         on_card, solver, missing,
+        not task.gives_colours(values) and all(one.is_grey for one in (photo, *others)),
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from gdp_desktop.restoration.job import (
     Report,
     Started,
 )
-from gdp_desktop.restoration.pixels import composed, consistency, is_finite
+from gdp_desktop.restoration.pixels import composed, consistency, is_finite, without_colours
 from gdp_desktop.restoration.prepare import prepare, target_of
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.tasks import TaskError
@@ -77,6 +78,8 @@ def _events(
     for estimate in ready.solver.solve(generator, clock.window_done):
         cancel.raise_if_cancelled()
         yield clock.progress()
+        if ready.stays_grey:
+            estimate = replace(estimate, x0=without_colours(estimate.x0))
         if painter is not None:
             painter.take(estimate.x0, estimate.level, estimate.top)
             if clock.preview_is_due(ready.on_card):

@@ -85,5 +85,6 @@ TASK = Task(
     ),
     default_steps=10,
     coarse_side=128,
+    gives_colours=lambda values: True,
     order=60,
 )

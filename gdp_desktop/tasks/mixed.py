@@ -133,5 +133,6 @@ TASK = Task(
     default_steps=20,
     scale=scale,
     mask_is_unknown=lambda values: "missing" in [values[place] for place in PLACES],
+    gives_colours=lambda values: "grey" in [values[place] for place in PLACES],
     order=70,
 )

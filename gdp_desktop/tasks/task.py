@@ -129,6 +129,8 @@ class Task:
     coarse_side: int | None = 256
     # Even of a small photo there are so many levels.
     least_levels: int = 1
+    # Whether the result may have colours that the photo has not: a grey photo else stays grey.
+    gives_colours: Callable[[Values], bool] = field(default=lambda values: False)
     # Main memory for posing it, per pixel of y beside the photos themselves, for so many of them.
     posing_bytes: Callable[[int], int] = field(default=lambda photos: 0)
     # How many 32-bit pictures of the result's size are saved beside it.

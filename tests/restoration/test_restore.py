@@ -538,3 +538,27 @@ def test_a_name_taken_in_the_last_moment_is_not_fought_for(
     assert output.read_bytes() == b"theirs"
     assert finished.report.output == str(tmp_path / "result-2.png")
     assert load_photo(tmp_path / "result-2.png").size == Size(24, 16)
+
+
+@all_tasks
+def test_a_grey_photo_stays_grey_unless_colours_are_asked_for(
+    task: str, photo_file: Callable[..., Path], prior_file: Path
+) -> None:
+    file = photo_file(40, 24)
+    grey = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2GRAY)
+    assert cv2.imwrite(str(file), grey)
+    events, finished = run(job_for(task, file, prior_file))
+    gives_colours = TASKS[task].gives_colours(TASKS[task].values({}))
+    assert finished.photo.is_grey != gives_colours
+    previews = [event.pixels for event in events if isinstance(event, Preview)]
+    assert previews and all((np.ptp(p, axis=2) == 0).all() for p in previews) != gives_colours
+
+
+def test_one_photo_with_colours_gives_colours_to_a_burst(
+    photo_file: Callable[..., Path], prior_file: Path, tmp_path: Path
+) -> None:
+    coloured = photo_file(40, 24)
+    grey = tmp_path / "grey.png"
+    assert cv2.imwrite(str(grey), cv2.imread(str(coloured), cv2.IMREAD_GRAYSCALE))
+    job = replace(job_for("denoise", grey, prior_file), others=(coloured,))
+    assert not run(job)[1].photo.is_grey
