@@ -127,6 +127,7 @@ TOOL_BAR = (
 GESTURES = (
     ("Space + drag, or middle button", "Move the photo"),
     ("Mouse wheel", "Zoom where the pointer is"),
+    ("Delete, in a list of photos", "Remove"),
     ("Right button or Alt, while painting", "Erase"),
     ("Shift + click, while painting", "Straight line from the last stroke"),
     ("Double-click a slider's name", "Back to its default"),

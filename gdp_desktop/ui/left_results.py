@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -55,12 +56,11 @@ class LeftResults(QObject):
         self._bar.say(self._offer(*others))
 
     def _offer(self, *others: Offer) -> Message:
-        names = [source.name for _, source in self._kept]
-        if len(names) == 1:
-            sentence, it = f"The result of {names[0]} was not saved.", "it"
-        else:
-            sentence = f"{len(names)} results were not saved: {', '.join(names)}."
-            it = "them"
+        counts = Counter(source.name for _, source in self._kept)
+        names = ", ".join(name if n == 1 else f"{n} of {name}" for name, n in counts.items())
+        sentence, it = f"{counts.total()} results were not saved: {names}.", "them"
+        if counts.total() == 1:
+            sentence, it = f"The result of {next(iter(counts))} was not saved.", "it"
         return Message(
             f"{sentence} {self._reason}".strip(),
             (Offer(f"Save {it}", self._save), Offer("Save in a folder…", self._ask_where), *others),

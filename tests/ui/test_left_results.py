@@ -120,12 +120,24 @@ def test_of_several_those_that_are_saved_are_no_longer_offered(
     assert message(window).startswith("The result of a.png was not saved. The folder")
 
 
+def leave_results_of(window: MainWindow, *sources: Path) -> None:
+    for source in sources:
+        photo = Photo(np.zeros((4, 6, 3), np.uint8))
+        result = Finished(photo, Report(str(source), None, "done", "denoise"))
+        window.workbench.left_unsaved.emit(result, source)
+
+
+def test_several_results_of_a_photo_are_told_together(
+    window: MainWindow, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "a.png", tmp_path / "b.png"
+    leave_results_of(window, one, one, other)
+    assert message(window) == "3 results were not saved: 2 of a.png, b.png."
+
+
 def test_of_too_many_the_oldest_is_let_go(window: MainWindow, tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(MOST_KEPT + 1)]
-    for name in names:
-        photo = Photo(np.zeros((4, 6, 3), np.uint8))
-        result = Finished(photo, Report(name, None, "done", "denoise"))
-        window.workbench.left_unsaved.emit(result, tmp_path / name)
+    leave_results_of(window, *(tmp_path / name for name in names))
     assert message(window).endswith(f"not saved: {', '.join(names[1:])}.")
 
 
