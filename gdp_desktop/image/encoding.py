@@ -38,7 +38,7 @@ def encode(
     notes: list[str] = []
     if format.bits == 8 and pixels.dtype == np.uint16:
         pixels, alpha = to_eight_bits(pixels), None if alpha is None else to_eight_bits(alpha)
-        notes.append(f"Saved with 8 bits per channel, as {format.title} holds no more.")
+        notes.append("Saved with 8 bits per channel; choose PNG or TIFF to keep 16.")
     if not format.has_alpha and alpha is not None:
         if int(alpha.min()) < 255:
             notes.append(
