@@ -96,7 +96,12 @@ class Program:
         self.loader = Loader()
         self.pricer = Pricer(price)
         self.queue = JobQueue(self.runner)
-        self.window = MainWindow(self.queue, self.loader, self.pricer, repertoire, Settings())
+        try:
+            self.window = MainWindow(self.queue, self.loader, self.pricer, repertoire, Settings())
+        except BaseException:
+            # Qt aborts the process over a thread that runs when it is let go of.
+            self.shutdown()
+            raise
         self.mishaps = Mishaps()
         self.mishaps.happened.connect(self.window.message_bar.warn)
 

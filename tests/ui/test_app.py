@@ -46,6 +46,23 @@ def test_without_a_screen_there_is_one_sentence() -> None:
     assert "DISPLAY" in done.stderr
 
 
+NO_WINDOW = """
+from gdp_desktop import app
+from gdp_desktop.commands import main
+def broken(*_): raise OSError("no window today")
+app.MainWindow = broken
+raise SystemExit(main([]))
+"""
+
+
+def test_a_window_that_cannot_be_built_leaves_no_thread_behind() -> None:
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run([sys.executable, "-c", NO_WINDOW], cwd=CHECKOUT, env=environment,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "no window today" in done.stderr and "QThread" not in done.stderr
+
+
 def test_an_unexpected_error_becomes_a_sentence(qtbot: QtBot) -> None:
     mishaps = Mishaps()
     with qtbot.waitSignal(mishaps.happened) as blocker:
