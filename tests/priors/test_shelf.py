@@ -255,35 +255,32 @@ def test_the_catalogue_is_complete() -> None:
 
 
 class TestMemory:
+    @pytest.fixture
+    def large(self, given: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A prior that is large enough for its digest to be remembered."""
+        monkeypatch.setattr(records, "WORTH_REMEMBERING", 10)
+        return put_unet(given)
+
     def test_large_files_are_hashed_once(
-        self, given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+        self, large: Path, models: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         models.mkdir()
-        path = put_unet(given)
-        monkeypatch.setattr(records, "WORTH_REMEMBERING", 10)
-        digest = records.digest_of(path)
-        assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = records.digest_of(large)
+        assert digest == hashlib.sha256(large.read_bytes()).hexdigest()
         monkeypatch.setattr(records, "sha256_of", lambda file: "hashed again")
-        assert records.digest_of(path) == digest
-        path.write_bytes(path.read_bytes() + b" ")
-        assert records.digest_of(path) == "hashed again"
+        assert records.digest_of(large) == digest
+        large.write_bytes(large.read_bytes() + b" ")
+        assert records.digest_of(large) == "hashed again"
 
-    def test_a_file_changed_in_place_is_hashed_again(
-        self, given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_file_changed_in_place_is_hashed_again(self, large: Path, models: Path) -> None:
         models.mkdir()
-        path = put_unet(given)
-        monkeypatch.setattr(records, "WORTH_REMEMBERING", 10)
-        before = records.digest_of(path)
-        flip_the_last_byte(path)
-        os.utime(path, ns=(0, 0))  # another time, however coarse the clock of the disk is
-        assert records.digest_of(path) == sha256_of(path) != before
+        before = records.digest_of(large)
+        flip_the_last_byte(large)
+        os.utime(large, ns=(0, 0))  # another time, however coarse the clock of the disk is
+        assert records.digest_of(large) == sha256_of(large) != before
 
-    def test_without_a_folder_nothing_is_written(
-        self, given: Path, models: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(records, "WORTH_REMEMBERING", 10)
-        assert records.digest_of(put_unet(given)) and not models.exists()
+    def test_without_a_folder_nothing_is_written(self, large: Path, models: Path) -> None:
+        assert records.digest_of(large) and not models.exists()
 
     def test_speed_is_kept_until_the_file_changes(self, given: Path) -> None:
         path = put_unet(given)
