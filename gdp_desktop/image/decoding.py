@@ -44,7 +44,6 @@ Image.MAX_IMAGE_PIXELS = None
 _OPENED = tuple(format.name for format in FORMATS)
 _TITLES = {"MPO": "JPEG", "HEIF": HEIC.title} | {format.name: format.title for format in FORMATS}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_AVIF_STARTS = (b"ftypavif", b"ftypavis")
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _EIGHT_BIT_MODES = frozenset("1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr".split())
 

@@ -59,7 +59,6 @@ FORMAT_OF_SUFFIX = {ending: format for format in FORMATS for ending in format.en
 SAVED_SUFFIXES = frozenset(FORMAT_OF_SUFFIX)
 OPENED_SUFFIXES = SAVED_SUFFIXES.union(*(format.endings for format in _READABLE))
 
-
 _TITLES = [format.title for format in FORMATS]
 SAVED_TITLES = either(_TITLES)
 OPENED_TITLES = either(_TITLES + [format.title for format in _READABLE])

@@ -1,5 +1,6 @@
 """A photo: its pixels, and what must survive when they are restored."""
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -10,8 +11,8 @@ import numpy as np
 
 from gdp_desktop.image.decoding import decode
 from gdp_desktop.image.encoding import encode
-from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import atomic_write, is_same_file, refuse_target
+from gdp_desktop.image.errors import PhotoError, PhotoExistsError, shown
+from gdp_desktop.image.files import atomic_write, free_path, is_same_file, refuse_target
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.metadata import Metadata
@@ -24,8 +25,8 @@ class Photo:
     """Upright RGB pixels (H, W, 3), uint8 or uint16, with the facts of the file they came from.
 
     ``alpha`` is (H, W) of the same dtype, or None. Both arrays are read-only. ``path`` is the
-    source, never written to, ``format`` is the title of one of the FORMATS, ``exif`` begins
-    with "Exif", no ``icc`` means sRGB. ``notes`` are sentences the user should see.
+    source, never written to, ``format`` is the title of its format, ``exif`` begins with
+    "Exif", no ``icc`` means sRGB. ``notes`` are sentences the user should see.
     """
 
     pixels: np.ndarray
@@ -112,7 +113,7 @@ def _resized(alpha: np.ndarray | None, size: Size) -> np.ndarray | None:
 
 
 def load_photo(path: str | os.PathLike[str]) -> Photo:
-    """Read a file of one of the FORMATS, at most MAX_MEGAPIXELS, upright and in its own depth.
+    """Read a file of any format of at most MAX_MEGAPIXELS, upright and in its own depth.
 
     The bytes are read once, so the file may change or vanish afterwards. Raises PhotoError.
     """
@@ -175,3 +176,14 @@ def save_photo(
     data, notes = encode(photo.pixels, photo.alpha, photo.metadata, format, shown(path))
     atomic_write(path, data, overwrite=overwrite)
     return notes
+
+
+def save_under_free_name(
+    photo: Photo, path: str | os.PathLike[str]
+) -> tuple[Path, tuple[str, ...]]:
+    """The same as ``path``, or numbered if that is there already, even if something takes the name
+    in that very moment; returns where, too."""
+    while True:
+        free = free_path(path)
+        with contextlib.suppress(PhotoExistsError):
+            return free, save_photo(photo, free)

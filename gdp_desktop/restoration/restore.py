@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,9 @@ import torch
 
 from gdp_desktop.diffusion.at_once import on_one_thread
 from gdp_desktop.image.by_products import by_product_path, save_by_product
-from gdp_desktop.image.errors import PhotoError, PhotoExistsError
+from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Rect
-from gdp_desktop.image.photo import Photo, save_photo
+from gdp_desktop.image.photo import Photo, save_photo, save_under_free_name
 from gdp_desktop.methods.method import Estimate
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import (
@@ -30,7 +29,7 @@ from gdp_desktop.restoration.job import (
     Started,
 )
 from gdp_desktop.restoration.pixels import composed, consistency, is_finite, without_colours
-from gdp_desktop.restoration.prepare import prepare, target_of
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.tasks import TaskError
 from gdp_desktop.tasks.task import Problem
@@ -117,15 +116,12 @@ def _events(
 
 
 def saved(result: Photo, job: Job) -> tuple[Path | None, tuple[str, ...]]:
-    """Where the result is now, and what the format could not hold.
-
-    The name is asked for again, as something else may have taken it since the job began, and once
-    more if something takes it in that very moment.
-    """
-    while (output := target_of(job)) is not None:
-        with contextlib.suppress(PhotoExistsError):
-            return output, save_photo(result, output, overwrite=job.overwrite)
-    return None, ()
+    """Where the result is now, and what the format could not hold."""
+    if job.output is None:
+        return None, ()
+    if job.overwrite:
+        return job.output, save_photo(result, job.output, overwrite=True)
+    return save_under_free_name(result, job.output)
 
 
 def by_products(

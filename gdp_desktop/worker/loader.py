@@ -10,9 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import find_photos, free_path, result_path
+from gdp_desktop.image.files import find_photos, result_path
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
-from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.image.photo import Photo, load_photo, save_photo, save_under_free_name
 from gdp_desktop.image.pyramid import Pyramid
 from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Finished
@@ -93,14 +93,17 @@ def _prepare(finished: Finished) -> Prepared:
 
 
 def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
-    notes = save_photo(finished.photo, path, overwrite=overwrite)
-    # Nobody was asked whether files beside the result may be replaced.
-    beside, unsaved = saved_beside(path, dict(finished.by_products), overwrite=False)
-    return Saved(finished.photo, path, notes + unsaved, tuple(map(Path, beside.values())))
+    return _saved(finished, path, save_photo(finished.photo, path, overwrite=overwrite))
 
 
 def _save_beside(finished: Finished, source: Path, folder: Path | None) -> Saved:
-    return _save(finished, free_path(result_path(source, folder)), overwrite=False)
+    return _saved(finished, *save_under_free_name(finished.photo, result_path(source, folder)))
+
+
+def _saved(finished: Finished, path: Path, notes: tuple[str, ...]) -> Saved:
+    # Nobody was asked whether files beside the result may be replaced.
+    beside, unsaved = saved_beside(path, dict(finished.by_products), overwrite=False)
+    return Saved(finished.photo, path, notes + unsaved, tuple(map(Path, beside.values())))
 
 
 def _open_mask(path: Path, photo: Photo) -> LoadedMask:

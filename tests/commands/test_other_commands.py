@@ -167,7 +167,6 @@ def test_samples_too_large_for_the_memory_are_refused(
     assert outcome.err.count("\n") == 1
 
 
-
 class TestTrain:
     @pytest.fixture
     def photos(self, put_photo: Put, folder: Path) -> Path:

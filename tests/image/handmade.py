@@ -72,9 +72,9 @@ def tiff(array: np.ndarray, tags: dict[int, object] | None = None) -> bytes:
     return file.getvalue() + strip
 
 
-def dng(levels: np.ndarray, orientation: int = 1, white: int = 4095) -> bytes:
+def dng(levels: np.ndarray, orientation: int = 1) -> bytes:
     """A raw file of a camera that sees sRGB: the levels (H, W) of red, green / green, blue pixels,
-    linear in the light."""
+    linear in the light, 12 bits."""
     height, width = levels.shape
     directory = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\x08\0\0\0")
     of_xyz = (3.2404542, -1.5371385, -0.4985314, -0.9692660, 1.8760108, 0.0415560, 0.0556434,
@@ -84,7 +84,7 @@ def dng(levels: np.ndarray, orientation: int = 1, white: int = 4095) -> bytes:
         254: 0, 256: width, 257: height, 258: 16, 259: 1, 262: 32803, 271: "Kodak", 272: "One",
         273: 0, 274: orientation, 277: 1, 278: height, 279: 2 * levels.size, 284: 1,
         33421: (2, 2), 33422: bytes([0, 1, 1, 2]), 50706: bytes([1, 4, 0, 0]), 50708: "Kodak One",
-        50717: white, 50728: (1, 1, 1),
+        50717: 4095, 50728: (1, 1, 1),
         50721: tuple(IFDRational(round(10000 * value), 10000) for value in of_xyz),
     }
     directory.tagtype.update(kinds)

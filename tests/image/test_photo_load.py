@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, ImageOps
 from gdp_desktop.image.captions import jpeg_segment
 from gdp_desktop.image.decoding import MAX_MEGAPIXELS
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.formats import FORMATS, SAVED_TITLES
+from gdp_desktop.image.formats import CAMERA_FORMATS, FORMATS, SAVED_TITLES
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo
 
@@ -410,6 +410,26 @@ def test_bad_files_give_one_sentence(put: Put, name: str) -> None:
 def assert_one_sentence(text: str, name: str) -> None:
     assert name in text
     assert text.endswith(".") and "\n" not in text and ". " not in text
+
+
+OF_CAMERAS = {
+    "phone.heic": b"\0\0\0\x18ftypheic" + bytes(40),
+    "camera.dng": tiff(RGB8, {50706: (1, 4, 0, 0)}),
+    "camera.cr3": b"\0\0\0\x18ftypcrx " + bytes(40),
+}
+
+
+@pytest.mark.parametrize("name", OF_CAMERAS)
+def test_without_its_package_a_file_is_refused_with_what_to_do(
+    put: Put, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    format = next(format for format in CAMERA_FORMATS if Path(name).suffix in format.endings)
+    monkeypatch.setitem(sys.modules, format.module, None)
+    with pytest.raises(PhotoError) as caught:
+        load_photo(put(name, OF_CAMERAS[name]))
+    text = str(caught.value)
+    assert name in text and f"install {format.package}" in text and "TIFF or PNG" in text
+    assert text.endswith(".") and ". " not in text
 
 
 def test_of_a_damaged_chunk_length_opencv_hears_nothing(

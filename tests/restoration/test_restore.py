@@ -21,13 +21,13 @@ from gdp_desktop.diffusion.blind_blur import NO_BLUR
 from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.image import photo as image
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.restoration import prepare, priors
-from gdp_desktop.restoration import restore as restoring
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -528,12 +528,12 @@ def test_a_name_taken_in_the_last_moment_is_not_fought_for(
 ) -> None:
     output = tmp_path / "result.png"
 
-    def somebody_is_faster(result: Photo, path: Path, *, overwrite: bool) -> tuple[str, ...]:
+    def somebody_is_faster(result: Photo, path: Path, overwrite: bool = False) -> tuple[str, ...]:
         if path == output:
             output.write_bytes(b"theirs")
         return save_photo(result, path, overwrite=overwrite)
 
-    monkeypatch.setattr(restoring, "save_photo", somebody_is_faster)
+    monkeypatch.setattr(image, "save_photo", somebody_is_faster)
     _, finished = run(job_for("denoise", photo_file(24, 16), prior_file, output=output))
     assert output.read_bytes() == b"theirs"
     assert finished.report.output == str(tmp_path / "result-2.png")
