@@ -16,7 +16,7 @@ PACKAGE = "gdp_desktop"
 FLOORS = (
     {"main"}, {"commands"}, {"benchmarks"}, {"app"}, {"ui"}, {"worker"},
     {"restoration", "training"},
-    {"methods", "priors"}, {"tasks"},
+    {"methods", "priors"}, {"tasks"}, {"degradations"},
     {"diffusion"}, {"image"}, {"words"},
 )
 HEIGHT = {room: -number for number, floor in enumerate(FLOORS) for room in floor}

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from gdp_desktop.benchmarks.plan import LeftOut
-from gdp_desktop.diffusion import light
+from gdp_desktop.degradations import light
 
 # Chosen by ``bench tuning``, on training photos, by mean PSNR: h and hColor of OpenCV's non-local
 # means as multiples of σ, by σ of 255, and for a JPEG of quality 20 in units of 255;

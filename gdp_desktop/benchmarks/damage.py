@@ -8,9 +8,9 @@ import torch
 
 from gdp_desktop.benchmarks.baselines import as_bytes
 from gdp_desktop.benchmarks.photos import as_photo, as_tensor
-from gdp_desktop.diffusion import light
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernels import gaussian_kernel, motion_kernel, published_kernel
+from gdp_desktop.degradations import light
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import gaussian_kernel, motion_kernel, published_kernel
 from gdp_desktop.tasks.super_resolution import KERNELS
 
 MISSING_SHARE, FEW_MISSING_SHARE = 0.25, 0.1

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gdp_desktop.benchmarks.photos import as_tensor
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.degradations.noise import estimate_noise
 from gdp_desktop.restoration import restore
 from gdp_desktop.tasks.task import Problem
 from gdp_desktop.training import validation

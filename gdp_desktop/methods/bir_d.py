@@ -19,10 +19,10 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import mirrored
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import mirrored
+from gdp_desktop.degradations.kernels import on_the_simplex
 from gdp_desktop.diffusion.gradients import DataTerm
-from gdp_desktop.diffusion.kernels import on_the_simplex
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.methods.gdp import PUBLISHED_STEPS, SCALE, GenerativeDiffusionPrior
 from gdp_desktop.methods.method import Assignment, Method

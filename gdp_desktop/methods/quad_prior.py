@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
+from gdp_desktop.degradations.quad_prior import QuadDifference
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
-from gdp_desktop.diffusion.quad_prior import QuadDifference
 from gdp_desktop.methods.guided import START, Guided
 from gdp_desktop.methods.method import Method
 from gdp_desktop.tasks.param import Param
@@ -15,8 +15,8 @@ from gdp_desktop.tasks.task import Problem
 
 
 class Quadruple(Guided):
-    """The guidance is ‖prior(x) - prior(y)‖²/σ² (``diffusion.quad_prior``), solved like any other
-    measurement, beside as much of the task's own data term as is asked for.
+    """The guidance is ‖prior(x) - prior(y)‖²/σ² (``degradations.quad_prior``), solved like any
+    other measurement, beside as much of the task's own data term as is asked for.
 
     With none of it no light factor is needed: brightness is left to the prior, to the start and to
     the task's quality terms.

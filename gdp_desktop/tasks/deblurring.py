@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernel_search import KernelSearch
-from gdp_desktop.diffusion.kernels import (
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernel_search import KernelSearch
+from gdp_desktop.degradations.kernels import (
     disk_kernel,
     gaussian_kernel,
     motion_kernel,

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from gdp_desktop.diffusion.alignment import shift_between, shifted_back, trust
+from gdp_desktop.degradations.alignment import shift_between, shifted_back, trust
+from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.noise import estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back
-from gdp_desktop.diffusion.bracket_noise import noise_of_bracket
-from gdp_desktop.diffusion.exposures import Exposures, below_white, relative_exposures, unclipped
-from gdp_desktop.diffusion.light import decode, encode
+from gdp_desktop.degradations.alignment import agreement, shift_between, shifted_back
+from gdp_desktop.degradations.bracket_noise import noise_of_bracket
+from gdp_desktop.degradations.exposures import Exposures, below_white, relative_exposures, unclipped
+from gdp_desktop.degradations.light import decode, encode
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.tasks.denoise import PYRAMID_LEVELS

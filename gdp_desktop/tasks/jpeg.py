@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.jpeg import (
+from gdp_desktop.degradations.jpeg import (
     Jpeg,
     looks_halved,
     share_rounded,

@@ -10,9 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.at_once import done_for_each
-from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.light import (
+from gdp_desktop.degradations.light import (
     decode,
     decode_slope,
     encode,
@@ -22,8 +20,10 @@ from gdp_desktop.diffusion.light import (
     undo_roll_off,
     undo_roll_off_slope,
 )
-from gdp_desktop.diffusion.light_factor import LightFactor
-from gdp_desktop.diffusion.noise import noise_to_remove
+from gdp_desktop.degradations.light_factor import LightFactor
+from gdp_desktop.degradations.noise import noise_to_remove
+from gdp_desktop.diffusion.at_once import done_for_each
+from gdp_desktop.diffusion.degradation import Degradation, halved
 from gdp_desktop.diffusion.quality import (
     color_constancy_loss,
     exposure_loss,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.degradations.noise import estimate_noise
 from gdp_desktop.tasks.param import Param, Values
 
 

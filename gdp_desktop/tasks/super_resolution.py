@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blur import mirrored
+from gdp_desktop.degradations.blur import mirrored
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
 from gdp_desktop.diffusion.spectrum import Spectrum
 from gdp_desktop.image.geometry import Size

@@ -10,8 +10,8 @@ import torch
 from gdp_desktop.benchmarks import baselines
 from gdp_desktop.benchmarks.metrics import psnr
 from gdp_desktop.benchmarks.photos import as_photo, as_tensor
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernels import gaussian_kernel, motion_kernel, published_kernel
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import gaussian_kernel, motion_kernel, published_kernel
 
 from .conftest import picture
 

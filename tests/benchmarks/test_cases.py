@@ -8,7 +8,7 @@ import torch
 
 from gdp_desktop.benchmarks import damage, metrics
 from gdp_desktop.benchmarks.cases import CASES, Case, Damaged
-from gdp_desktop.diffusion import light
+from gdp_desktop.degradations import light
 
 from .conftest import picture
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import gaussian_kernel
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
 from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.guidance import (
@@ -14,7 +15,6 @@ from gdp_desktop.diffusion.guidance import (
     Guidance,
     Measurement,
 )
-from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
 from gdp_desktop.diffusion.prior import Denoised, UNetPrior
 from gdp_desktop.diffusion.quality import (

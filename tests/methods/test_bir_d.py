@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernels import fitted_into, motion_kernel
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import fitted_into, motion_kernel
 from gdp_desktop.diffusion.prior import Denoised
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS

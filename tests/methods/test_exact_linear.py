@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import motion_kernel
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.kernels import motion_kernel
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernels import gaussian_kernel
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import gaussian_kernel
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS

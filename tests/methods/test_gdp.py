@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 import torch
 
+from gdp_desktop.degradations.light_factor import LightFactor
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.light_factor import LightFactor
 from gdp_desktop.diffusion.prior import Denoised
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size

@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.light_factor import LightFactor
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.light_factor import LightFactor
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.degradations.blind_blur import BlindBlur
 from gdp_desktop.diffusion import at_once
 from gdp_desktop.diffusion.at_once import share_of_cores, sharing_cores
-from gdp_desktop.diffusion.blind_blur import BlindBlur
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.errors import PhotoError

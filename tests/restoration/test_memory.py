@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import Blur
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernels import gaussian_kernel, motion_kernel
 from gdp_desktop.diffusion.checkpoints import serialise_unet
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.kernels import gaussian_kernel, motion_kernel
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size

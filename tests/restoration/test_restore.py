@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from gdp_desktop.diffusion import kernel_search
-from gdp_desktop.diffusion.blind_blur import NO_BLUR
+from gdp_desktop.degradations import kernel_search
+from gdp_desktop.degradations.blind_blur import NO_BLUR
 from gdp_desktop.diffusion.checkpoints import CheckpointError, serialise_unet, sha256_of
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig

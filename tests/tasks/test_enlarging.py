@@ -8,7 +8,7 @@ from PIL import Image
 
 from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.tasks.super_resolution import KERNELS, BicubicDownsampling, Downsampling
-from tests.diffusion.random_picture import picture
+from tests.degradations.random_picture import picture
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 every_scale = pytest.mark.parametrize("scale", [2, 4, 8])

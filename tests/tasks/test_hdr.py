@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.exposures import Exposures, relative_exposures, unclipped
-from gdp_desktop.diffusion.light import decode, encode
+from gdp_desktop.degradations.exposures import Exposures, relative_exposures, unclipped
+from gdp_desktop.degradations.light import decode, encode
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from gdp_desktop.diffusion.jpeg import Jpeg, shrunk_by, turned, turned_back
+from gdp_desktop.degradations.jpeg import Jpeg, shrunk_by, turned, turned_back
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.jpeg_file import read_components, read_compression, standard_tables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.diffusion.kernels import transfer
+from gdp_desktop.degradations.kernels import transfer
 
 # In cycles per pixel: slower ones say nothing about a blur, faster ones are a JPEG's to leave out.
 SLOWEST, FASTEST = 0.01, 0.35

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernel_fit import kernel_from_edges
-from gdp_desktop.diffusion.kernel_search import KernelSearch
-from gdp_desktop.diffusion.kernels import (
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernel_fit import kernel_from_edges
+from gdp_desktop.degradations.kernel_search import KernelSearch
+from gdp_desktop.degradations.kernels import (
     doubled_kernel,
     fitted_into,
     gaussian_kernel,

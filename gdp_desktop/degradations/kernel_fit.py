@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.diffusion.blur import quick_length
-from gdp_desktop.diffusion.kernels import on_the_simplex
+from gdp_desktop.degradations.blur import quick_length
+from gdp_desktop.degradations.kernels import on_the_simplex
 
 FIT_STEPS = 60
 # Weight of ½‖k‖² beside the energy of the edges; it decides where the edges say nothing.

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.alignment import agreement, shift_between, shifted_back, trust
-from gdp_desktop.diffusion.light import decode, encode
+from gdp_desktop.degradations.alignment import agreement, shift_between, shifted_back, trust
+from gdp_desktop.degradations.light import decode, encode
 
 
 def scene(height: int = 260, width: int = 300, finest: int = 40, seed: int = 0) -> torch.Tensor:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gdp_desktop.diffusion.light import (
+from gdp_desktop.degradations.light import (
     LINE_END,
     LINE_END_LIGHT,
     SHOULDER_END,

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.func import jvp, vjp
 
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.composition import Composition
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.composition import Composition
+from gdp_desktop.degradations.kernels import gaussian_kernel
 from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.kernels import gaussian_kernel
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.low_light import LowLight

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.kernels import halved_kernel, moments
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.kernels import halved_kernel, moments
 from gdp_desktop.diffusion.spectrum import Mirrored, Spectrum, symmetric_in_each_direction
 from gdp_desktop.image.geometry import Size
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.noise import BRIGHTNESS_EDGES
 from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.diffusion.noise import BRIGHTNESS_EDGES
 from gdp_desktop.diffusion.quantile import quantile
 
 # The first guess is made on copies of about this size.

@@ -7,10 +7,10 @@ import math
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.exposures import light_per_value
+from gdp_desktop.degradations.light import decode, encode
+from gdp_desktop.degradations.noise import WHITE_SHARE, all_of_it, estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.diffusion.exposures import light_per_value
-from gdp_desktop.diffusion.light import decode, encode
-from gdp_desktop.diffusion.noise import WHITE_SHARE, all_of_it, estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.diffusion.quantile import quantile
 

@@ -6,11 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion import blur
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import Blur, mirrored
-from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.diffusion.kernels import (
+from gdp_desktop.degradations import blur
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import Blur, mirrored
+from gdp_desktop.degradations.kernels import (
     disk_kernel,
     doubled_kernel,
     fitted_into,
@@ -21,8 +20,9 @@ from gdp_desktop.diffusion.kernels import (
     on_the_simplex,
     published_kernel,
 )
+from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.image.geometry import Size
-from tests.diffusion.random_picture import picture
+from tests.degradations.random_picture import picture
 
 KERNELS = {
     "narrow Gaussian": gaussian_kernel(0.5),

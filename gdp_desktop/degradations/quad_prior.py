@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.light import decode
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.light import decode
 from gdp_desktop.diffusion.quality import unit
 
 # The Gaussian colour model: E, its slope and its curvature over wavelength, from R, G, B.

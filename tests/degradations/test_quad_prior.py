@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from gdp_desktop.diffusion.light import decode, encode
-from gdp_desktop.diffusion.quad_prior import QuadDifference, features
+from gdp_desktop.degradations.light import decode, encode
+from gdp_desktop.degradations.quad_prior import QuadDifference, features
 from gdp_desktop.diffusion.quality import unit
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from gdp_desktop.degradations.light import decode, encode
+from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove
 from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.diffusion.light import decode, encode
-from gdp_desktop.diffusion.noise import estimate_noise, noise_to_remove
 
 LEVELS = 4
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.degradations.light import decode, decode_slope, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.light import decode, decode_slope, encode, roll_off, undo_roll_off
 from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.strips import Rows, in_strips

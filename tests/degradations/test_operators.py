@@ -12,10 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.composition import Composition
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.composition import Composition
+from gdp_desktop.degradations.kernels import disk_kernel
 from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation, enlarged
-from gdp_desktop.diffusion.kernels import disk_kernel
 from gdp_desktop.diffusion.linear import linearised
 from gdp_desktop.diffusion.spectrum import (
     Circular,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdp_desktop.diffusion import kernel_search
-from gdp_desktop.diffusion.blind_blur import BlindBlur
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.kernel_search import (
+from gdp_desktop.degradations import kernel_search
+from gdp_desktop.degradations.blind_blur import BlindBlur
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.kernel_search import (
     KernelSearch,
     edges_alone,
     growing_sides,
@@ -17,7 +17,7 @@ from gdp_desktop.diffusion.kernel_search import (
     with_ends_that_meet,
     without_islands,
 )
-from gdp_desktop.diffusion.kernels import (
+from gdp_desktop.degradations.kernels import (
     fitted_into,
     gaussian_kernel,
     halved_kernel,
@@ -25,7 +25,7 @@ from gdp_desktop.diffusion.kernels import (
     motion_kernel,
     transfer,
 )
-from tests.diffusion.test_blur import blocks, likeness
+from tests.degradations.test_blur import blocks, likeness
 
 SIZE = 13
 KERNELS = {"level": motion_kernel(9, 0), "rising": motion_kernel(8, 40),

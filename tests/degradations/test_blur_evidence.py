@@ -8,12 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blur import Blur
-from gdp_desktop.diffusion.blur_evidence import speaks_against
-from gdp_desktop.diffusion.kernel_search import KernelSearch
-from gdp_desktop.diffusion.kernels import disk_kernel, gaussian_kernel, moments, motion_kernel
+from gdp_desktop.degradations.blur import Blur
+from gdp_desktop.degradations.blur_evidence import speaks_against
+from gdp_desktop.degradations.kernel_search import KernelSearch
+from gdp_desktop.degradations.kernels import disk_kernel, gaussian_kernel, moments, motion_kernel
 from gdp_desktop.image.photo import load_photo
-from tests.diffusion.test_blur import blocks, likeness
+from tests.degradations.test_blur import blocks, likeness
 
 PHOTOS = Path(__file__).parents[2] / ".." / "shared" / "data" / "photos"
 REAL = PHOTOS / "00039.jpg"

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 from torch.func import vjp
 
-from gdp_desktop.diffusion.blur import Blur, mirrored
+from gdp_desktop.degradations.blur import Blur, mirrored
+from gdp_desktop.degradations.kernels import motion_kernel, published_kernel
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.kernels import motion_kernel, published_kernel
 from gdp_desktop.diffusion.spectrum import Circular
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.colorization import Grey

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.blur import mirrored, quick_length
-from gdp_desktop.diffusion.blur_evidence import speaks_against
-from gdp_desktop.diffusion.kernel_fit import centred, kernel_from_edges
-from gdp_desktop.diffusion.kernels import fitted_into, gaussian_kernel, transfer
-from gdp_desktop.diffusion.noise import estimate_noise
+from gdp_desktop.degradations.blur import mirrored, quick_length
+from gdp_desktop.degradations.blur_evidence import speaks_against
+from gdp_desktop.degradations.kernel_fit import centred, kernel_from_edges
+from gdp_desktop.degradations.kernels import fitted_into, gaussian_kernel, transfer
+from gdp_desktop.degradations.noise import estimate_noise
 
 # From one size to the next larger one.
 GROWTH = 2**0.5
