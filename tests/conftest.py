@@ -57,7 +57,8 @@ class FakeEngine:
             on_window(Progress(step, self.steps, 1.0))
             grey = np.full((6, 8, 3), 40 * step % 256, np.uint8)
             yield Preview(grey, step, self.steps)
-        result = photo.with_pixels_from_unit(np.sqrt(photo.to_unit()))
+        brighter = np.rint(255 * np.sqrt(photo.to_unit())).astype(np.uint8)
+        result = photo.with_pixels(brighter)
         output = str(job.output) if job.output else None
         report = Report(str(job.source), output, "done", job.recipe.task, notes=self.remarks)
         yield Finished(result, report, remarks=self.remarks)

@@ -106,7 +106,7 @@ def one_evaluation(
     if isinstance(prior, UNetPrior):
         return as_photo(denoise_once(prior.network, x.to(device), level))
     i = prior.schedule.step_at(level)
-    return as_photo(prior(float(prior.schedule.alphas_cumprod[i]) ** 0.5 * x, i).x0)
+    return as_photo(prior(prior.schedule.alpha(i) * x, i).x0)
 
 
 def measured(path: Path, crop: int, sigma: float, seed: int, denoiser: Denoiser) -> Figures:

@@ -31,7 +31,7 @@ from gdp_desktop.benchmarks.plan import (
 )
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
-from gdp_desktop.methods.method import Assignment
+from gdp_desktop.methods.method import Assignment, result_of
 from gdp_desktop.restoration.job import MAX_STEPS
 from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
@@ -189,16 +189,9 @@ def solved(
         problem, loaded.prior, size, checked_steps(task, method, way.steps),
         task.coarse_side_for(size), 1, method.values({}),
     ))
-    evaluations = 0
-
-    def count() -> None:
-        nonlocal evaluations
-        evaluations += 1
-
-    x0 = torch.empty(0)
-    for estimate in solver.solve(torch.Generator().manual_seed(seed), count):
-        x0 = estimate.x0
-    return x0, evaluations
+    evaluations: list[None] = []
+    x0 = result_of(solver, seed, lambda: evaluations.append(None))
+    return x0, len(evaluations)
 
 
 def judged(

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from gdp_desktop.benchmarks import markdown, metrics
 from gdp_desktop.benchmarks.cases import CASES
 from gdp_desktop.benchmarks.photos import as_photo, fingerprint, judging_photos
@@ -18,7 +16,7 @@ from gdp_desktop.benchmarks.plan import Cell, Figures, LeftOut, Plan, Request, R
 from gdp_desktop.benchmarks.restoration import Crops
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
-from gdp_desktop.methods.method import Assignment
+from gdp_desktop.methods.method import Assignment, result_of
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.tasks import task_named
 
@@ -112,20 +110,14 @@ def measured(crops: Crops, path: Path, case: str, name: str, loaded: LoadedPrior
         values=method.values({}),
     ), window=WINDOW)
     given = usual if name == AS_IT_IS else SHORTCUTS[name].without(usual)
-    started, evaluations, x0 = time.perf_counter(), 0, torch.empty(0)
-
-    def count() -> None:
-        nonlocal evaluations
-        evaluations += 1
-
-    for estimate in method.solver(given).solve(torch.Generator().manual_seed(crops.seed), count):
-        x0 = estimate.x0
+    started, evaluations = time.perf_counter(), list[None]()
+    x0 = result_of(method.solver(given), crops.seed, lambda: evaluations.append(None))
     seconds = time.perf_counter() - started
     result = as_photo(x0).clip(0, 1)
     return {
         "psnr": metrics.psnr(result, clean), "ssim": metrics.ssim(result, clean),
         "consistency": metrics.consistency(result, damaged.problem),
-        "evaluations": evaluations, "seconds": seconds,
+        "evaluations": len(evaluations), "seconds": seconds,
     }
 
 

@@ -131,11 +131,6 @@ class Jpeg(Degradation):
             "jpeg_shrinkage": [list(shrinkage) for shrinkage in self.shrinkage],
         }
 
-    def beyond_rounding(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """How far each coefficient of x is from where it would be rounded to y, in steps."""
-        error = (self(x) - y) / (float(self.steps.min()) / 127.5)
-        return (error.abs() - 0.5).clamp(min=0)
-
     def _dct(self, plane: torch.Tensor) -> torch.Tensor:
         """(1, 1, h, w) -> (1, 64, h/8, w/8), the plane continued by its last row and column."""
         height, width = plane.shape[-2:]

@@ -80,9 +80,8 @@ class Degradation(nn.Module):
         """The singular value decomposition of D for x of this size, or None if it has none that
         is cheap.
 
-        For a blur it depends on how the photo goes on beyond its border: ``spectrum.Mirrored`` is
-        exact for a symmetric kernel and the half-sample mirror image, ``spectrum.Circular`` for any
-        kernel and a photo that wraps around.  An asymmetric kernel beside a mirror has none.
+        A blur has one where its kernel is its own mirror image: ``spectrum.Mirrored``, for the
+        half-sample mirror image that ``Blur`` continues the photo by.
         """
         return Diagonal(torch.ones(1, 1, 1, 1)) if self._is_identity else None
 

@@ -39,7 +39,7 @@ class Measurement:
 
     @property
     def precision(self) -> float | torch.Tensor:
-        """Of every value; a number where it is the same of all."""
+        """weight/σ² of each value of y; a float where it is the same for all."""
         known = self.weight / max(self.sigma, SMALLEST_SIGMA) ** 2
         unevenness = self.degradation.unevenness
         return known if unevenness is None else known / unevenness.square()
@@ -52,7 +52,7 @@ class Guidance:
     With the prior's answer x̃0 at a step known to be off by r (``Prior.x0_std``), the best x is
     the minimum of
 
-        ½·scale·Σ ‖y - D(x)‖² / σ_y²  +  ½·‖x - x̃0‖² / r²  +  Q(x).
+        ½·Σ ‖y - D(x)‖² / σ_y²  +  ½·‖x - x̃0‖² / r²  +  Q(x).
 
     ``solver_steps`` conjugate-gradient steps from x̃0 lead there (D and Q linearised at x̃0); where
     every D is pointwise or a block mean, the minimum is written down at once instead.  The
@@ -68,7 +68,6 @@ class Guidance:
 
     measurements: Sequence[Measurement]
     quality: Sequence[QualityTerm] = ()
-    scale: float = 1.0
     solver_steps: int = 4
     learn: bool = False
     pull: torch.Tensor | None = None
@@ -85,7 +84,7 @@ class Guidance:
         linearised = [_linearise(m, x0) for m in self.measurements]
         pull = -quality_gradient(self.quality, x0) if self.pull is None else self.pull.clone()
         for term in linearised:
-            pull += term.adjoint(self.scale * term.precision * term.residual)
+            pull += term.adjoint(term.precision * term.residual)
 
         blocks = self._blocks(linearised)
         if blocks is not None:
@@ -94,8 +93,7 @@ class Guidance:
         def curvature(direction: torch.Tensor) -> torch.Tensor:
             bent = direction / x0_std**2
             for term in linearised:
-                moved = term.adjoint(term.precision * term.forward(direction))
-                bent = bent + self.scale * moved
+                bent = bent + term.adjoint(term.precision * term.forward(direction))
             return bent
 
         precondition = self._preconditioner(linearised, x0, x0_std)
@@ -111,7 +109,7 @@ class Guidance:
             if isinstance(precision, float) and not degradation.pointwise:
                 spectrum = degradation.spectrum(Size(x0.shape[-1], x0.shape[-2]))
                 if spectrum is not None:
-                    bent = 1 / x0_std**2 + self.scale * precision * spectrum.singular.square()
+                    bent = 1 / x0_std**2 + precision * spectrum.singular.square()
                     return _divided_by(bent, spectrum)
         return jacobi(self._diagonal(linearised, x0, x0_std))
 
@@ -122,7 +120,7 @@ class Guidance:
         diagonal = torch.full_like(x0, 1 / x0_std**2)
         for term in linearised:
             if term.slope is not None:
-                bent = self.scale * term.precision * term.slope.square()
+                bent = term.precision * term.slope.square()
                 # y may be several photos of one x.
                 diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > len(x0) else bent
         return diagonal
@@ -136,7 +134,7 @@ class Guidance:
             # One with a forward of its own, as bicubic shrinking, shrinks by other means.
             own = type(degradation).forward is not BlockMean.forward
             if isinstance(degradation, BlockMean) and not own:
-                blocks.append((degradation.factor, self.scale * term.precision))
+                blocks.append((degradation.factor, term.precision))
             elif term.slope is None:
                 return None
         blocks.sort(key=lambda block: block[0])

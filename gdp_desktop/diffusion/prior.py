@@ -162,7 +162,7 @@ class UNetPrior:
         return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
 
     def x0_std(self, i: int) -> float:
-        sigma = float(self.schedule.sigmas[i])
+        sigma = self.schedule.sigma(i)
         if len(self.error_table) < 2:  # not measured: as if photos were N(0, 0.5²)
             return sigma / (1 + 4 * sigma**2) ** 0.5
         return interpolate_error(self.error_table, sigma)
@@ -240,7 +240,7 @@ class EpsPrior:
         return v.new_full((1, 1, 1, 1), fixed)
 
     def x0_std(self, i: int) -> float:
-        return interpolate_error(self.error_table, float(self.schedule.sigmas[i]))
+        return interpolate_error(self.error_table, self.schedule.sigma(i))
 
     def respaced(self, schedule: Schedule) -> EpsPrior:
         return replace(self, schedule=schedule)

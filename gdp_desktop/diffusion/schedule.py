@@ -48,6 +48,14 @@ class Schedule:
         """Noise level of x_t / sqrt(ᾱ_t), in the units of x_0."""
         return ((1 - self.alphas_cumprod) / self.alphas_cumprod).sqrt()
 
+    def sigma(self, i: int) -> float:
+        """Noise level of x_t / sqrt(ᾱ_t) at step i; -1 is the first step taken."""
+        return float(self.sigmas[i])
+
+    def alpha(self, i: int) -> float:
+        """sqrt(ᾱ_t) at step i: how much of x_0 is left in x_t."""
+        return float(self.alphas_cumprod[i]) ** 0.5
+
     @cached_property
     def posterior_variance(self) -> torch.Tensor:
         """β̃_t, the variance of q(x_{t-1} | x_t, x_0)."""
@@ -105,19 +113,15 @@ class Schedule:
         previous = torch.cat([torch.ones(1, dtype=torch.float64), alphas_cumprod[:-1]])
         return Schedule(1 - alphas_cumprod / previous, self.timesteps[kept])
 
-    def respace(self, spec: str | int) -> Schedule:
-        """Fewer steps: "250", "10,20,30" (steps per equal section) or "ddim50" (fixed stride).
-
-        Raises ValueError when the section counts do not fit or no stride gives the DDIM count.
-        """
-        return self.keep(respaced_timesteps(len(self), spec))
-
     def evenly(self, num_steps: int) -> Schedule:
-        """num_steps steps spread over the whole process, and no more than there are.  A single one
-        is at T-1: told of less noise, the prior would leave what there is more."""
-        if num_steps == 1:
+        """num_steps steps from 0 to T-1, no more than there are (Nichol & Dhariwal 2021, one
+        section).  A single one is at T-1: told of less noise, the prior would leave what there is
+        more."""
+        count = min(num_steps, len(self))
+        if count == 1:
             return self.keep([len(self) - 1])
-        return self.respace(min(num_steps, len(self)))
+        hop = (len(self) - 1) / (count - 1)
+        return self.keep([round(hop * k) for k in range(count)])
 
     def quadratic(self, num_steps: int, start: int | None = None) -> Schedule:
         """num_steps steps from ``start`` (default T-1) to 0, denser towards 0.
@@ -159,33 +163,3 @@ def _apart(indices: list[int], most: int) -> list[int]:
         apart.append(max(index, apart[-1] + 1))
     last = len(apart) - 1
     return [min(index, most - (last - k)) for k, index in enumerate(apart)]
-
-
-def respaced_timesteps(num_timesteps: int, spec: str | int) -> list[int]:
-    """The kept indices, ascending (Dhariwal & Nichol 2021, as published)."""
-    spec = str(spec)
-    if spec.startswith("ddim"):
-        wanted = _positive_int(spec[len("ddim") :], spec)
-        for stride in range(1, num_timesteps):
-            if len(range(0, num_timesteps, stride)) == wanted:
-                return list(range(0, num_timesteps, stride))
-        raise ValueError(f"No whole stride gives {wanted} of {num_timesteps} timesteps.")
-
-    counts = [_positive_int(part, spec) for part in spec.split(",")]
-    base, extra = divmod(num_timesteps, len(counts))
-    kept: list[int] = []
-    start = 0
-    for section, count in enumerate(counts):
-        size = base + (section < extra)
-        if count > size:
-            raise ValueError(f"A section of {size} timesteps cannot be cut into {count} steps.")
-        hop = (size - 1) / (count - 1) if count > 1 else 0.0
-        kept += [start + round(hop * k) for k in range(count)]
-        start += size
-    return kept
-
-
-def _positive_int(text: str, spec: str) -> int:
-    if not text.strip().isdigit() or int(text) < 1:
-        raise ValueError(f'"{spec}" is not a respacing; write "50", "10,20,30" or "ddim50".')
-    return int(text)

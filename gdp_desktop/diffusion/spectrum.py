@@ -15,7 +15,7 @@ class Spectrum(ABC):
     """D in coordinates in which it only scales: D x = U S Vᵀ x, with V and U orthonormal.
 
     A coordinate array z = Vᵀ x has as many values as x, whatever its shape.  Where the singular
-    value is 0, y says nothing: ``ut`` fills such places with 0 and ``u`` does not read them.
+    value is 0, y says nothing: ``ut`` fills such places with 0.
     """
 
     @property
@@ -34,10 +34,6 @@ class Spectrum(ABC):
     @abstractmethod
     def ut(self, y: torch.Tensor) -> torch.Tensor:
         """Uᵀ y as a coordinate array."""
-
-    @abstractmethod
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        """U z, the shape of y."""
 
     def pseudo_inverse(self, y: torch.Tensor, smallest: float) -> torch.Tensor:
         """V S⁺ Uᵀ y; singular values below ``smallest`` count as 0."""
@@ -72,9 +68,6 @@ class Diagonal(Spectrum):
 
     def ut(self, y: torch.Tensor) -> torch.Tensor:
         return (self._slopes > 0).to(y) * y
-
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        return (self._slopes > 0).to(z) * z
 
 
 class Means(Spectrum):
@@ -116,9 +109,6 @@ class Means(Spectrum):
         z[:, :, 0] = y
         return z
 
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        return z[:, :, 0]
-
     def _reflected(self, groups: torch.Tensor) -> torch.Tensor:
         normal = torch.full((self.count,), self.count**-0.5, dtype=torch.float64)
         normal[0] -= 1
@@ -152,9 +142,6 @@ class OfGrey(Spectrum):
 
     def ut(self, y: torch.Tensor) -> torch.Tensor:
         return self._measured(self.each.ut(_mean_first(y)))
-
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        return _mean_first(self.each.u(self._measured(z)))
 
     def _measured(self, z: torch.Tensor) -> torch.Tensor:
         """(…, 3, …) or one for all channels, with 0 in all but the first."""
@@ -202,59 +189,9 @@ class Mirrored(Spectrum):
     def ut(self, y: torch.Tensor) -> torch.Tensor:
         return self._signs.to(y) * self.vt(y)
 
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        return self.v(self._signs.to(z) * z)
-
     @property
     def _signs(self) -> torch.Tensor:
         return torch.where(self._eigenvalues < 0, -1.0, 1.0)
-
-
-class Circular(Spectrum):
-    """Convolution with any kernel of a photo that continues at the other side: exact for a
-    ``forward`` that wraps around, and for no other.
-
-    D = P·|D|: the phases P are orthonormal, and |D|, having a symmetric kernel, is diagonal in the
-    Hartley transform (real part minus imaginary part of the Fourier transform), which is real,
-    orthonormal and its own inverse.  ``kernel`` is (h, w), odd and centred.
-    """
-
-    def __init__(self, kernel: torch.Tensor, size: Size) -> None:
-        centred = kernel.new_zeros(size.shape, dtype=torch.float64)
-        height, width = kernel.shape
-        rows = (torch.arange(height) - height // 2) % size.height
-        columns = (torch.arange(width) - width // 2) % size.width
-        # A kernel larger than the photo runs around it.
-        centred.index_put_((rows[:, None], columns[None]), kernel.double(), accumulate=True)
-        self._response = torch.fft.fft2(centred)
-
-    @property
-    def singular(self) -> torch.Tensor:
-        return self._response.abs()
-
-    def vt(self, x: torch.Tensor) -> torch.Tensor:
-        return _hartley(torch.fft.fft2(x, norm="ortho"))
-
-    def v(self, z: torch.Tensor) -> torch.Tensor:
-        return self.vt(z)
-
-    def ut(self, y: torch.Tensor) -> torch.Tensor:
-        transformed = torch.fft.fft2(y, norm="ortho")
-        return _hartley(self._phases.conj().to(transformed) * transformed)
-
-    def u(self, z: torch.Tensor) -> torch.Tensor:
-        transformed = torch.fft.fft2(self.v(z), norm="ortho")
-        return torch.fft.ifft2(self._phases.to(transformed) * transformed, norm="ortho").real
-
-    @property
-    def _phases(self) -> torch.Tensor:
-        size = self._response.abs()
-        one = torch.ones_like(self._response)
-        return torch.where(size > 1e-12, self._response / size.clamp(min=1e-12), one)
-
-
-def _hartley(transformed: torch.Tensor) -> torch.Tensor:
-    return transformed.real - transformed.imag
 
 
 def symmetric_in_each_direction(kernel: torch.Tensor) -> bool:

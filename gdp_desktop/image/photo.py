@@ -76,22 +76,6 @@ class Photo:
         """The pixels as float32 (H, W, 3) in [0, 1]."""
         return self.pixels / np.float32(np.iinfo(self.pixels.dtype).max)
 
-    def with_pixels_from_unit(self, unit: np.ndarray) -> "Photo":
-        """The same photo with pixels from float (H, W, 3) in [0, 1], rounded to its own depth.
-
-        What lies outside [0, 1] is clipped; a new size resizes the alpha too. Raises ValueError
-        for another shape and for numbers that are not finite.
-        """
-        if unit.ndim != 3 or unit.shape[2] != 3:
-            raise ValueError(f"unit must be (H, W, 3), not {unit.shape}")
-        if not np.isfinite(unit).all():
-            raise ValueError("unit holds numbers that are not finite")
-        dtype = self.pixels.dtype
-        # float16 ends at 65504, so it must not be multiplied as it comes
-        clipped = np.clip(unit, 0, 1).astype(np.float32)
-        pixels = np.rint(clipped * np.iinfo(dtype).max).astype(dtype)
-        return self.with_pixels(pixels)
-
     def with_pixels(self, pixels: np.ndarray) -> "Photo":
         """The same photo with other pixels (H, W, 3) of its own depth; a new size resizes the
         alpha too."""

@@ -83,8 +83,8 @@ class CoarseToFine:
                 # White noise is left to the full size; in detail of every size it is as far above
                 # what sampling will start from there.
                 full = self.levels[0]
-                own = full.sigma_y * noise_gain(level)
-                coarse = starting_point(level, coarse, own, self.start_sigma(full))
+                own_noise = full.sigma_y * noise_gain(level)
+                coarse = starting_point(level, coarse, own_noise, self.start_sigma(full))
         if coarse is None:
             raise ValueError("A problem has at least one level.")
         yield Estimate(coarse, 0, is_result=True)

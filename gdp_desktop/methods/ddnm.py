@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 
@@ -33,7 +34,8 @@ class DDNM(ReverseProcess):
         self.travel, self.repeats = int(given.values["travel"]), int(given.values["repeats"])
         self.spectrum = self.degradation.spectrum(given.size)
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         return self.given.prior.schedule.strided(self.given.steps)
 
     def windows_at(self, i: int) -> list[Rect]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 
 from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR
@@ -39,23 +41,24 @@ class DDRM(ReverseProcess):
         # How far ȳ is off; where nothing was measured, infinitely.
         self.sigma_bar = torch.where(self.seen, self.sigma_y / safe, torch.inf)
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         return self.given.prior.schedule.strided(self.given.steps)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
-        sigma = float(self.schedule.sigmas[-1])
+        sigma = self.schedule.sigma(-1)
         z = self.spectrum.vt(super().start(generator))
         known = self.sigma_bar <= sigma
         added = (sigma**2 - self.sigma_bar.square()).clamp(min=0).sqrt()
         x_bar = torch.where(known, self.y_bar + added * z, sigma * z)
-        return float(self.schedule.alphas_cumprod[-1]) ** 0.5 * self.spectrum.v(x_bar)
+        return self.schedule.alpha(-1) * self.spectrum.v(x_bar)
 
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor]:
         x0 = prior(x_t, i).x0
-        sigma = float(self.schedule.sigmas[i - 1]) if i > 0 else 0.0
-        alpha = float(self.schedule.alphas_cumprod[i - 1]) ** 0.5 if i > 0 else 1.0
+        sigma = self.schedule.sigma(i - 1) if i > 0 else 0.0
+        alpha = self.schedule.alpha(i - 1) if i > 0 else 1.0
         x_bar = self.spectrum.vt(x0)
         eps = self.spectrum.vt(self.schedule.eps_from_x0(x_t, x0, i))
         fresh = self.spectrum.vt(standard_normal(x_t, generator))

@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.strips import NoiseField, Rows, in_thin_strips, with_
 from gdp_desktop.diffusion.tiler import TiledPrior
 from gdp_desktop.methods.levels import Level
 from gdp_desktop.methods.method import Estimate
-from gdp_desktop.methods.own_noise import news
+from gdp_desktop.methods.own_noise import information_left
 from gdp_desktop.methods.starting_point import add_noise, starting_point
 
 # The first row and the rows of x0.
@@ -33,7 +33,7 @@ class Descent:
     strip, it is guided, and x_{t-1} takes the place of x_t.
 
     ``prior`` has the schedule to walk down.  ``coarse`` is the result of the level above, half the
-    size; ``own`` the standard deviation of the photo's own noise in the starting point,
+    size; ``own_noise`` the standard deviation of the photo's own noise in the starting point,
     (1, 1, H, W) or (1, 1, 1, 1), None where all noise is added.  Only a level that is guided as a
     whole has ``quality`` terms; one that is to ``learn`` φ is looked at as a whole, too.
     """
@@ -41,7 +41,7 @@ class Descent:
     level: Level
     prior: TiledPrior
     coarse: torch.Tensor | None
-    own: torch.Tensor | None
+    own_noise: torch.Tensor | None
     quality: tuple[QualityTerm, ...]
     learn: bool
     solver_steps: int
@@ -51,8 +51,8 @@ class Descent:
     def run(self) -> Generator[Estimate, None, torch.Tensor]:
         """Yields the estimate of every strip at every step; returns x0."""
         schedule, number = self.prior.schedule, self.level.number
-        x_t = starting_point(self.level, self.coarse, self.own, self._start_sigma)
-        add_noise(x_t, self.own, schedule, NoiseField(self.seed, number, len(schedule)))
+        x_t = starting_point(self.level, self.coarse, self.own_noise, self._start_sigma)
+        add_noise(x_t, self.own_noise, schedule, NoiseField(self.seed, number, len(schedule)))
         for i in reversed(range(len(schedule))):
             yield from self._step(x_t, i)
         return x_t
@@ -108,15 +108,17 @@ class Descent:
 
     def _weight(self, rows: Rows) -> float | torch.Tensor:
         """What of y's information x_t does not hold already."""
-        if self.own is None or self.own.numel() == 1:
+        if self.own_noise is None or self.own_noise.numel() == 1:
             return self._even_weight
-        return news(rows.of(self.own, self.level.size.height), self._start_sigma)
+        return information_left(rows.of(self.own_noise, self.level.size.height), self._start_sigma)
 
     @cached_property
     def _even_weight(self) -> float:
         # A graphics card is asked for it once and not at every step.
-        return 1.0 if self.own is None else float(news(self.own, self._start_sigma))
+        if self.own_noise is None:
+            return 1.0
+        return float(information_left(self.own_noise, self._start_sigma))
 
     @cached_property
     def _start_sigma(self) -> float:
-        return float(self.prior.schedule.sigmas[-1])
+        return self.prior.schedule.sigma(-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 
 from gdp_desktop.diffusion.prior import Prior
@@ -29,7 +31,8 @@ class DiffPIR(ReverseProcess):
         self.lambda_, self.zeta = given.values["lambda"], given.values["zeta"]
         self.sigma_n = max(SMALLEST_NOISE, self.sigma_y / 2)
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         """Equal steps in t² counted from the noisy end: sparse there, dense towards 0."""
         schedule = self.given.prior.schedule
         total, steps = len(schedule), self.given.steps
@@ -50,7 +53,7 @@ class DiffPIR(ReverseProcess):
         if i == 0:
             return x0, x0
         self.degradation.fit(x0, self.y)
-        rho = self.lambda_ * (self.sigma_n / float(self.schedule.sigmas[i])) ** 2
+        rho = self.lambda_ * (self.sigma_n / self.schedule.sigma(i)) ** 2
         x0_hat = self.degradation.prox(x0, self.y, rho)
         noise = (1 - self.zeta) ** 0.5 * self.schedule.eps_from_x0(x_t, x0_hat, i)
         noise = noise + self.zeta**0.5 * standard_normal(x_t, generator)

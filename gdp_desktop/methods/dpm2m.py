@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import torch
 
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.guided import START, Guided
-from gdp_desktop.methods.method import Assignment, Method
+from gdp_desktop.methods.method import Method
 
 
 class MultiStep(Guided):
@@ -20,11 +21,11 @@ class MultiStep(Guided):
     x̃0 itself.  Steps are those of Karras et al. 2022.
     """
 
-    def __init__(self, given: Assignment) -> None:
-        super().__init__(given)
-        self.before: tuple[torch.Tensor, float] | None = None
+    # x̃0 and h of the step before.
+    before: tuple[torch.Tensor, float] | None = None
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         return self.given.prior.schedule.karras(self.given.steps, self.first_step())
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -37,14 +38,14 @@ class MultiStep(Guided):
         x0 = self.guided(prior, x_t, i)
         if i == 0:
             return x0, x0
-        sigma, sigma_next = float(self.schedule.sigmas[i]), float(self.schedule.sigmas[i - 1])
+        sigma, sigma_next = self.schedule.sigma(i), self.schedule.sigma(i - 1)
         h = math.log(sigma / sigma_next)
         extended = x0
         if self.before is not None:
             x0_before, h_before = self.before
             extended = x0 + h / (2 * h_before) * (x0 - x0_before)
         self.before = x0, h
-        alpha, alpha_next = (float(self.schedule.alphas_cumprod[k]) ** 0.5 for k in (i, i - 1))
+        alpha, alpha_next = self.schedule.alpha(i), self.schedule.alpha(i - 1)
         ratio = sigma_next / sigma
         return x0, alpha_next * (ratio * x_t / alpha + (1 - ratio) * extended)
 

@@ -9,6 +9,8 @@ mean squared error), and ancestral sampling draws from the posterior.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 import torch.nn.functional as F
 
@@ -17,7 +19,12 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment, Method
-from gdp_desktop.methods.own_noise import MOST_OF_A_PHOTO, added_noise, news, starting_sigma
+from gdp_desktop.methods.own_noise import (
+    MOST_OF_A_PHOTO,
+    added_noise,
+    information_left,
+    starting_sigma,
+)
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Option, Param
 
@@ -32,27 +39,28 @@ class FromPhoto(ReverseProcess):
     """
 
     def __init__(self, given: Assignment) -> None:
-        problem = given.problem
-        self.gain = problem.degradation.noise_gain(problem.y)
-        # (1, 1, H, W) or (1, 1, 1, 1): standard deviation of the photo's noise in x_start.
-        self.own_noise = problem.sigma_y[0] * self.gain
         super().__init__(given)
+        self.gain = self.degradation.noise_gain(self.y)
+        # (1, 1, H, W) or (1, 1, 1, 1): standard deviation of the photo's noise in x_start.
+        self.own_noise = self.sigma_y * self.gain
         self.fresh_noise = given.values["noise"] == "fresh"
-        self.guidance = None
-        if given.values["photo"] == "kept":
-            # What x_t holds of the photo already is not told again.
-            share = news(self.own_noise, float(self.schedule.sigmas[-1]))
-            if share.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
-                share = F.adaptive_avg_pool2d(share, (self.y.shape[-2], self.y.shape[-1]))
-            weight = float(share) if share.numel() == 1 else share
-            measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
-            quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
-            self.guidance = Guidance(
-                [measured], quality, solver_steps=problem.solver_steps,
-                learn=True,
-            )
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def guidance(self) -> Guidance | None:
+        """Towards the photo, if it is kept to; what x_t holds of it already is not told again."""
+        if self.given.values["photo"] == "free":
+            return None
+        share = information_left(self.own_noise, self.schedule.sigma(-1))
+        if share.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
+            share = F.adaptive_avg_pool2d(share, (self.y.shape[-2], self.y.shape[-1]))
+        weight = float(share) if share.numel() == 1 else share
+        measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
+        problem = self.given.problem
+        quality = problem.quality_for(self.degradation, self.y, self.sigma_y)
+        return Guidance([measured], quality, solver_steps=problem.solver_steps, learn=True)
+
+    @cached_property
+    def schedule(self) -> Schedule:
         schedule, strength = self.given.prior.schedule, self.given.values["strength"]
         if strength > 0:
             t0 = round(strength * (len(schedule) - 1))
@@ -63,13 +71,12 @@ class FromPhoto(ReverseProcess):
     def _named_sigma(self) -> float:
         if self.given.problem.start_sigma is not None:
             return self.given.problem.start_sigma
-        return starting_sigma(self.gain, self.given.problem.sigma_y[0], MOST_OF_A_PHOTO)
+        return starting_sigma(self.gain, self.sigma_y, MOST_OF_A_PHOTO)
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
         x_start = self.degradation.initial(self.y)
-        added = added_noise(self.own_noise, float(self.schedule.sigmas[-1]))
-        alpha = float(self.schedule.alphas_cumprod[-1]) ** 0.5
-        return alpha * (x_start + added * standard_normal(x_start, generator))
+        added = added_noise(self.own_noise, self.schedule.sigma(-1))
+        return self.schedule.alpha(-1) * (x_start + added * standard_normal(x_start, generator))
 
     def step(
         self, prior: Prior, x_t: torch.Tensor, i: int, generator: torch.Generator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
@@ -33,7 +35,10 @@ class Guided(ReverseProcess):
     def __init__(self, given: Assignment) -> None:
         super().__init__(given)
         self.zeta = given.problem.zeta
-        self.guidance = self.guidance_of(self.measurements())
+
+    @cached_property
+    def guidance(self) -> Guidance:
+        return self.guidance_of(self.measurements())
 
     def measurements(self) -> list[Measurement]:
         return [Measurement(self.y, self.degradation, self.sigma_y)]
@@ -41,10 +46,7 @@ class Guided(ReverseProcess):
     def guidance_of(self, measurements: list[Measurement]) -> Guidance:
         problem, photo = self.given.problem, measurements[0]
         quality = problem.quality_for(photo.degradation, photo.y, photo.sigma)
-        return Guidance(
-            measurements, quality, solver_steps=problem.solver_steps,
-            learn=True,
-        )
+        return Guidance(measurements, quality, solver_steps=problem.solver_steps, learn=True)
 
     def start_sigma(self) -> float:
         wished: float = self.given.values["start"]
@@ -57,7 +59,8 @@ class Guided(ReverseProcess):
         """Index, in the prior's own schedule, of the noise level that the walk starts from."""
         return self.given.prior.schedule.step_at(self.start_sigma())
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         return self.given.prior.schedule.quadratic(self.given.steps, self.first_step())
 
     def start(self, generator: torch.Generator) -> torch.Tensor:
@@ -65,8 +68,7 @@ class Guided(ReverseProcess):
 
     def noised(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """x_t of the first step."""
-        schedule = self.schedule
-        sigma, alpha = float(schedule.sigmas[-1]), float(schedule.alphas_cumprod[-1]) ** 0.5
+        sigma, alpha = self.schedule.sigma(-1), self.schedule.alpha(-1)
         return alpha * (x0 + sigma * standard_normal(x0, generator))
 
     def guided(self, prior: Prior, x_t: torch.Tensor, i: int) -> torch.Tensor:

@@ -13,6 +13,9 @@ from gdp_desktop.diffusion.strips import ROWS_AT_ONCE, Rows, in_padded_strips
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.task import Problem
 
+# Of the smallest copy of a photo, for the methods that have some steps on one.
+SMALLEST_SIDE = 32
+
 
 @dataclass(frozen=True)
 class Level:
@@ -42,6 +45,13 @@ def fitting_levels(size: Size, stride: int) -> int:
     """
     together = math.gcd(size.width, size.height) // stride
     return max(1, (together & -together).bit_length())
+
+
+def halvings(size: Size, stride: int) -> int:
+    """How often a photo can be halved so that the prior takes it and its short side is at least
+    SMALLEST_SIDE."""
+    until_small = (min(size.width, size.height) // SMALLEST_SIDE).bit_length() - 1
+    return max(0, min(fitting_levels(size, stride) - 1, until_small))
 
 
 def levels_of(problem: Problem, size: Size, count: int, steps: int) -> list[Level]:

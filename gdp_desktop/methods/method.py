@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -65,6 +66,14 @@ class Solver(Protocol):
     ) -> Iterator[Estimate]:
         """Yields the estimate after every step; the last one ``is_result``."""
         ...
+
+
+def result_of(
+    solver: Solver, seed: int, window_done: WindowDone = lambda: None
+) -> torch.Tensor:
+    """x0 (1, 3, H, W) of a whole solve, its noise drawn with ``seed``."""
+    [last] = deque(solver.solve(torch.Generator().manual_seed(seed), window_done), maxlen=1)
+    return last.x0
 
 
 @dataclass(frozen=True)

@@ -22,25 +22,27 @@ def starting_sigma(gain: torch.Tensor, sigma_y: float, share: float) -> float:
     return sigma_y * min(quantile(gain, share), LARGEST_GAIN)
 
 
-def news(own: torch.Tensor, sigma: float) -> torch.Tensor:
+def information_left(own_noise: torch.Tensor, sigma: float) -> torch.Tensor:
     """The share of y's information that x_t does not hold.
 
     Started from the photo's own noise and σ² in all, x_t is y with some noise added: of y's
-    precision 1/own² it holds 1/σ².  Without any added noise naming y again would count it twice and
-    bring its noise back.
+    precision 1/own_noise² it holds 1/σ².  Without any added noise naming y again would count it
+    twice and bring its noise back.
     """
-    return (1 - own.square() / sigma**2).clamp(0, 1)
+    return (1 - own_noise.square() / sigma**2).clamp(0, 1)
 
 
-def added_noise(own: torch.Tensor, sigma: float) -> torch.Tensor:
+def added_noise(own_noise: torch.Tensor, sigma: float) -> torch.Tensor:
     """Standard deviation of what is missing to σ; nothing where the photo brings more."""
-    return (sigma**2 - own.square()).clamp(min=0).sqrt()
+    return (sigma**2 - own_noise.square()).clamp(min=0).sqrt()
 
 
-def taken_back(start: torch.Tensor, own: torch.Tensor, sigma: float) -> torch.Tensor:
+def taken_back(
+    start: torch.Tensor, own_noise: torch.Tensor, sigma: float
+) -> torch.Tensor:
     """A starting point (1, 3, H, W) with even H and W whose detail, all but its 2×2 means, is made
     weaker where its noise is above σ, so that it is not: more than the prior is told of would
     stay in the photo."""
-    if own.numel() == 1 or not bool((own > sigma).any()):
+    if own_noise.numel() == 1 or not bool((own_noise > sigma).any()):
         return start
-    return enlarged(halved(start)).lerp_(start, (sigma / own).clamp_(max=1))
+    return enlarged(halved(start)).lerp_(start, (sigma / own_noise).clamp_(max=1))

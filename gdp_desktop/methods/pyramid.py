@@ -12,13 +12,11 @@ from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.tiler import WindowDone
-from gdp_desktop.image.geometry import Rect, Size
+from gdp_desktop.image.geometry import Rect
 from gdp_desktop.methods.guided import START, Guided
-from gdp_desktop.methods.levels import Level, levels_of
+from gdp_desktop.methods.levels import Level, halvings, levels_of
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.param import Param
-
-SMALLEST_SIDE = 32
 
 
 class Pyramid(Guided):
@@ -30,10 +28,10 @@ class Pyramid(Guided):
     """
 
     def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
         wished = int(given.values["levels"])
         count = 1 + min(wished, halvings(given.size, given.prior.stride))
         self.levels = levels_of(given.problem, given.size, count, given.steps)
-        super().__init__(given)
         # With few steps not every size is visited.
         first = self.level_at(len(self.schedule) - 1)
         self.guidances = [
@@ -75,17 +73,6 @@ class Pyramid(Guided):
         for estimate in super().solve(generator, window_done):
             smaller = self.given.size.width // estimate.x0.shape[-1]
             yield replace(estimate, level=smaller.bit_length() - 1)
-
-
-def halvings(size: Size, stride: int) -> int:
-    """How often a photo can be halved so that the prior still takes it."""
-    count = 0
-    while (
-        all(n % (stride << (count + 1)) == 0 for n in (size.width, size.height))
-        and min(size.width, size.height) >> (count + 1) >= SMALLEST_SIDE
-    ):
-        count += 1
-    return count
 
 
 HELP = """The first half of the steps, which only settle light, colour and composition, are taken on

@@ -28,9 +28,9 @@ class ReverseProcess(ABC):
         self.y, self.degradation = given.problem.y, given.problem.degradation
         self.sigma_y = given.problem.sigma_y[0]
         self.tiler = tiling_of(given.prior, batch=given.window_batch)
-        self.schedule = self.choose_schedule()
 
-    def choose_schedule(self) -> Schedule:
+    @cached_property
+    def schedule(self) -> Schedule:
         """The timesteps to visit; evenly spaced over the whole process by default."""
         return self.given.prior.schedule.evenly(self.given.steps)
 

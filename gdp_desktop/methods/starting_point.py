@@ -19,10 +19,10 @@ from gdp_desktop.methods.own_noise import added_noise, taken_back
 
 
 def starting_point(
-    level: Level, coarse: torch.Tensor | None, own: torch.Tensor | None, sigma: float
+    level: Level, coarse: torch.Tensor | None, own_noise: torch.Tensor | None, sigma: float
 ) -> torch.Tensor:
     """The trivial restoration, with everything the coarser level knows better replaced.  Where
-    its ``own`` noise is above σ, at which sampling starts, detail is taken back to that: what
+    its ``own_noise`` is above σ, at which sampling starts, detail is taken back to that: what
     the prior is not told of would stay."""
     size, degradation = level.size, level.degradation
     whole = None if degradation.local else degradation.initial(level.y)
@@ -38,8 +38,8 @@ def starting_point(
             piece = rows.of(whole, size.height)
         if coarse is not None:
             known = rows.of(coarse, size.height)
-            if own is not None:
-                piece = taken_back(piece, rows.of(own, size.height), sigma)
+            if own_noise is not None:
+                piece = taken_back(piece, rows.of(own_noise, size.height), sigma)
             piece = (piece + enlarged(known - halved(piece))).clamp(-1, 1)
         inner.of(start, size.height).copy_(piece[..., inner.inside(rows), :])
 
@@ -49,16 +49,15 @@ def starting_point(
 
 
 def add_noise(
-    start: torch.Tensor, own: torch.Tensor | None, schedule: Schedule, field: NoiseField
+    start: torch.Tensor, own_noise: torch.Tensor | None, schedule: Schedule, field: NoiseField
 ) -> None:
     """Makes x_t of the first step in place.  Where the photo brings noise of its own, only the
     rest is added, so that the total is the same everywhere."""
-    sigma = float(schedule.sigmas[-1])
-    alpha = float(schedule.alphas_cumprod[-1]) ** 0.5
+    sigma, alpha = schedule.sigma(-1), schedule.alpha(-1)
 
     def noisier(rows: Rows) -> None:
         state = rows.of(start, start.shape[-2])
-        held = torch.zeros(()) if own is None else rows.of(own, start.shape[-2])
+        held = torch.zeros(()) if own_noise is None else rows.of(own_noise, start.shape[-2])
         state.add_(added_noise(held, sigma) * field.rows(rows, state)).mul_(alpha)
 
     done_for_each(noisier, in_strips(start.shape[-2]), start.device)

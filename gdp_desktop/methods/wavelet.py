@@ -8,9 +8,8 @@ import torch.nn.functional as F
 from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.methods.guided import START, Guided
-from gdp_desktop.methods.levels import Level, levels_of
+from gdp_desktop.methods.levels import Level, halvings, levels_of
 from gdp_desktop.methods.method import Assignment, Method
-from gdp_desktop.methods.pyramid import halvings
 from gdp_desktop.tasks.param import Param
 
 
@@ -24,10 +23,10 @@ class Wavelet(Guided):
     """
 
     def __init__(self, given: Assignment) -> None:
+        super().__init__(given)
         count = min(int(given.values["levels"]), halvings(given.size, given.prior.stride))
         self.low: Level = levels_of(given.problem, given.size, 1 + count, given.steps)[-1]
         self.block = 2**count
-        super().__init__(given)
 
     def measurements(self) -> list[Measurement]:
         return [Measurement(self.low.y, self.low.degradation, self.low.sigma_y)]

@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.vgg import VGG16
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
-from gdp_desktop.methods.method import Assignment
+from gdp_desktop.methods.method import Assignment, result_of
 from gdp_desktop.tasks.param import TaskError, Values
 from gdp_desktop.tasks.task import Given, Problem, Task
 from gdp_desktop.training.crops import load_pixels
@@ -58,9 +58,9 @@ class Search:
                 problem, self.prior, size, self.steps, values=method.values({}),
                 boundary=boundary,
             ))
-            *_, last = solver.solve(torch.Generator().manual_seed(0), lambda: None)
+            x0 = result_of(solver, seed=0)
             with torch.no_grad():
-                yield float(self.metric(last.x0, pair.clean))
+                yield float(self.metric(x0, pair.clean))
 
 
 def metric_for(prior: Prior, vgg: VGG16 | None = None) -> tuple[str, Metric]:

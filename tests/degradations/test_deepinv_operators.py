@@ -20,8 +20,6 @@ from torch.func import vjp
 from gdp_desktop.degradations.blur import Blur, mirrored
 from gdp_desktop.degradations.kernels import motion_kernel, published_kernel
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
-from gdp_desktop.diffusion.spectrum import Circular
-from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.super_resolution import BicubicDownsampling
@@ -111,17 +109,6 @@ def test_blur(kernel: torch.Tensor, deepinv: ModuleType) -> None:
     inner = (..., slice(reach[0], -reach[0]), slice(reach[1], -reach[1]))
     difference = ours(x) - reflecting.A(x)
     assert float(difference[inner].abs().max()) < 1e-6 < 1e-3 < float(difference.abs().max())
-
-
-def test_blur_that_wraps_around(deepinv: ModuleType) -> None:
-    """Singular values, and what follows from them, of a kernel that is no mirror image."""
-    kernel = motion_kernel(7, 30)
-    ours = Circular(kernel, Size(SHAPE[3], SHAPE[2]))
-    theirs = deepinv.physics.BlurFFT(SHAPE[1:], filter=kernel[None, None])
-    x0, y = noise(*SHAPE), noise(*SHAPE, seed=1)
-    assert torch.allclose(ours.u(ours.singular * ours.vt(x0)), theirs.A(x0), atol=1e-6)
-    assert torch.allclose(ours.v(ours.singular * ours.ut(y)), theirs.A_adjoint(y), atol=1e-6)
-    assert torch.allclose(ours.prox(x0, y, 0.05), theirs.prox_l2(x0, y, 20.0), atol=1e-5)
 
 
 def test_bicubic_shrinking(deepinv: ModuleType) -> None:

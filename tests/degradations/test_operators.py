@@ -18,7 +18,6 @@ from gdp_desktop.degradations.kernels import disk_kernel
 from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation, enlarged
 from gdp_desktop.diffusion.linear import linearised
 from gdp_desktop.diffusion.spectrum import (
-    Circular,
     Diagonal,
     Means,
     Mirrored,
@@ -204,11 +203,11 @@ def test_the_factors_are_those_of_the_degradation(op: Operator) -> None:
     spectrum, x = op.spectrum, op.x()
     z = spectrum.vt(x)
     assert z.numel() == x.numel() and bool((spectrum.singular >= 0).all())
-    # V is orthonormal, D = U S Vᵀ, and Dᵀ = V S Uᵀ.
+    # V is orthonormal, Uᵀ D = S Vᵀ, and Dᵀ = V S Uᵀ.
     assert float(z.norm()) == pytest.approx(float(x.norm()))
     assert torch.allclose(spectrum.v(z), x, atol=1e-10)
     y = op.degradation(x)
-    assert torch.allclose(spectrum.u(spectrum.singular * z), y, atol=2e-7)
+    assert torch.allclose(spectrum.ut(y), spectrum.singular * z, atol=2e-7)
     back = op.degradation.adjoint(y, x)
     assert torch.allclose(spectrum.v(spectrum.singular * spectrum.ut(y)), back, atol=2e-7)
     # U is orthonormal where it counts: white noise in y is white noise in Uᵀy.
@@ -216,7 +215,6 @@ def test_the_factors_are_those_of_the_degradation(op: Operator) -> None:
     measured = spectrum.ut(residual)
     seen = (spectrum.singular > 0).expand_as(measured)
     assert float(measured[~seen].abs().sum()) == 0
-    assert torch.allclose(spectrum.ut(spectrum.u(z))[seen], z[seen], atol=1e-10)
     if int(seen.sum()) == y.numel():
         assert float(measured.norm()) == pytest.approx(float(residual.norm()))
 
@@ -288,21 +286,6 @@ def test_mirrored_only_takes_symmetric_kernels() -> None:
         Mirrored(slanted(), Size(8, 8))
 
 
-@pytest.mark.parametrize("sides", [(5, 7), (8, 8), (2, 3)])
-def test_circular_spectrum_of_any_kernel(sides: tuple[int, int]) -> None:
-    kernel = slanted().double()
-    kernel[0, 1] = 0.2
-    spectrum = Circular(kernel, Size(sides[1], sides[0]))
-    x = noise(1, 3, *sides)
-    y = sum(
-        kernel[m, n] * x.roll((m - 1, n - 1), (-2, -1)) for m in range(3) for n in range(3)
-    )
-    z = spectrum.vt(x)
-    assert torch.allclose(spectrum.v(z), x, atol=1e-12)
-    assert torch.allclose(spectrum.u(spectrum.singular * z), y, atol=1e-12)
-    assert torch.allclose(
-        spectrum.ut(y), spectrum.singular * z, atol=1e-12
-    )
 
 
 def test_means_are_of_one_kind() -> None:

@@ -28,7 +28,7 @@ def dps_moments(steps: int, y: float, zeta: float = 0.3) -> tuple[float, float]:
 
     Over many values the norm is as good as its expectation.
     """
-    schedule = FULL.respace(steps)
+    schedule = FULL.evenly(steps)
     zeta *= math.sqrt(SIZE.width * SIZE.height) / 256 * 1000 / steps
     mean, variance = 0.0, 1.0
     for i in reversed(range(steps)):

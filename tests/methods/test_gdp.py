@@ -138,7 +138,7 @@ def gdp_moments(method_id: str, steps: int, y: float, scale: float = 1.0) -> tup
     with_sigma = "sigma" in method_id
     kappa = scale * (250_000 / (2 * 3 * 256**2) if with_sigma else KAPPA)
     step = partial(gdp_step, y=y, kappa=kappa, at_x0="x0" in method_id, with_sigma=with_sigma)
-    return moments(FULL.respace(steps), step)
+    return moments(FULL.evenly(steps), step)
 
 
 @pytest.mark.parametrize("method_id", FOUR)

@@ -13,8 +13,9 @@ from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.dpm2m import MultiStep
+from gdp_desktop.methods.levels import halvings
 from gdp_desktop.methods.method import Assignment, Solver
-from gdp_desktop.methods.pyramid import Pyramid, halvings
+from gdp_desktop.methods.pyramid import Pyramid
 from gdp_desktop.methods.wavelet import Wavelet
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.task import Problem
