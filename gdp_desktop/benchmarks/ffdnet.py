@@ -13,7 +13,7 @@ from torch import nn
 from gdp_desktop.benchmarks.photos import as_photo, as_tensor
 from gdp_desktop.benchmarks.plan import LeftOut
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.image.errors import shown
 from gdp_desktop.priors.weights import open_weights
 

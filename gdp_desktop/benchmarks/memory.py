@@ -111,7 +111,7 @@ def measured(
         )
         painted = load_mask(mask, load_photo(mask).size) if mask else None
         try:
-            told = prepare(Job(scene[0], recipe, painted, tuple(scene[1:]))).memory
+            told = prepare(Job(scene[0], recipe, painted, tuple(scene[1:]))).room.bytes
         except PhotoError as error:
             raise LeftOut(str(error)) from error
         more = ("--mask", str(mask)) if mask else ("--scene",) if len(scene) > 1 else ()

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gdp_desktop.benchmarks.photos import as_tensor
-from gdp_desktop.degradations.noise import estimate_noise
+from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.restoration import restore
 from gdp_desktop.tasks.task import Problem
 from gdp_desktop.training import validation
@@ -87,9 +87,9 @@ def laplacian_variance(result: np.ndarray) -> float:
 
 
 def estimated_noise(result: np.ndarray) -> float:
-    """Noise without a reference: the program's own estimate of σ, of 255 (``estimate_noise``).
+    """Noise without a reference: the program's own estimate of σ, of 255 (``white_noise``).
 
     It was made to choose how much to remove and errs on the low side; to be read beside the clean
     photo's.
     """
-    return 127.5 * estimate_noise(as_tensor(result), 1)[0]
+    return 127.5 * white_noise(as_tensor(result))

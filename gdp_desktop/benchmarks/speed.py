@@ -41,12 +41,8 @@ from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe
 from gdp_desktop.restoration.prepare import prepare
-from gdp_desktop.restoration.priors import (
-    LoadedPrior,
-    evaluation_seconds,
-    load_prior,
-    seconds_of,
-)
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.timing import evaluation_seconds, seconds_of
 
 SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
 STEPS = (1, 2, 4, 8)
@@ -176,7 +172,7 @@ class Measurements:
             except PhotoError as error:  # more than this machine's memory holds
                 raise LeftOut(str(error)) from error
             expected, pixels = cost(ready, self.speed), ready.solver.total_pixels
-            size, batch = ready.size, ready.window_batch
+            size, batch = ready.size, ready.room.window_batch
             del ready
             (report, peak, _), network = self._beside_the_network(
                 pixels, lambda: in_a_process([file], recipe), size, batch
@@ -201,7 +197,7 @@ class Measurements:
             files = [made_photo(Path(folder), MANY_SIZE, seed) for seed in seeds]
             # All are of one size, and only one problem is held at a time.
             ready = prepare(Job(files[0], recipe))
-            size, batch = ready.size, ready.window_batch
+            size, batch = ready.size, ready.room.window_batch
             del ready
             pixels = sum(prepare(Job(file, recipe)).solver.total_pixels for file in files)
             (reports, peak, seconds), network = self._beside_the_network(

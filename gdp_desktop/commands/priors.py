@@ -17,7 +17,7 @@ from gdp_desktop.priors.download import download, downloadable
 from gdp_desktop.priors.importing import PriorExistsError, import_prior
 from gdp_desktop.priors.places import find_prior, prior_paths
 from gdp_desktop.priors.shelf import PriorInfo, survey
-from gdp_desktop.restoration.priors import measured_speed
+from gdp_desktop.restoration.timing import measured_speed
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.degradations.noise import BRIGHTNESS_EDGES
-from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 
 # The first guess is made on copies of about this size.
 SMALL_SIDE = 384
@@ -43,7 +44,7 @@ def shift_between(reference: torch.Tensor, moved: torch.Tensor) -> tuple[int, in
     is doubled and mended by up to two pixels.
     """
     # Of one channel the order of brightness survives any exposure; that of a mean does not.
-    pyramids = [[(image[:, 1:2] + 1) / 2] for image in (reference, moved)]
+    pyramids = [[unit(image[:, 1:2])] for image in (reference, moved)]
     while max(pyramids[0][-1].shape[-2:]) > SMALL_SIDE:
         for pyramid in pyramids:
             height, width = (n // 2 * 2 for n in pyramid[-1].shape[-2:])

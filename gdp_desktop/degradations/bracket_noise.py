@@ -9,10 +9,16 @@ import torch.nn.functional as F
 
 from gdp_desktop.degradations.exposures import light_per_value
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.degradations.noise import WHITE_SHARE, all_of_it, estimate_noise, noise_to_remove
-from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.degradations.noise import (
+    LEVELS,
+    WHITE_SHARE,
+    all_of_it,
+    estimate_noise,
+    noise_to_remove,
+)
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 
 BLOCK = 8
 # Blocks (of one colour) that tell a level's noise, and the share of a block that two photos know.
@@ -25,7 +31,7 @@ WHITE_RATIO = 0.7
 
 
 def noise_of_bracket(
-    y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor, levels: int
+    y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor, levels: int = LEVELS
 ) -> tuple[float, ...]:
     """The noise of each photo to remove, one standard deviation per pyramid level from full size
     down, as ``noise.noise_to_remove`` tells it of a single photo.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
@@ -56,7 +56,7 @@ class Composition(Degradation):
 
     @property
     def reach(self) -> int | None:  # type: ignore[override]
-        factor = max([part.factor for part in self.in_order if isinstance(part, BlockMean)] or [1])
+        factor = max((part.shrinks_by for part in self.in_order), default=1)
         reaches = [part.reach for part in self.in_order]
         return None if None in reaches else factor * sum(reach or 0 for reach in reaches)
 
@@ -88,7 +88,7 @@ class Composition(Degradation):
     @property
     def shrinks(self) -> bool:
         """Whether y has fewer pixels than x, so that it is the same at a coarser level."""
-        return any(_shrinks(part) for part in self.in_order)
+        return any(part.shrinks_by > 1 for part in self.in_order)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for part in self.in_order:
@@ -112,9 +112,8 @@ class Composition(Degradation):
         parts = []
         for part in self.in_order:
             parts.append(part.rows(rows, height))
-            if isinstance(part, BlockMean):
-                rows = Rows(rows.top // part.factor, rows.bottom // part.factor)
-                height //= part.factor
+            rows = Rows(rows.top // part.shrinks_by, rows.bottom // part.shrinks_by)
+            height //= part.shrinks_by
         return Composition(parts)
 
     def shrunk(self) -> Degradation:
@@ -122,7 +121,7 @@ class Composition(Degradation):
         parts, halves = [], True
         for part in self.in_order:
             parts.append(part.shrunk() if halves else part)
-            halves = halves and not _shrinks(part)
+            halves = halves and part.shrinks_by == 1
         return Composition(parts)
 
     def shrink_measurement(self, y: torch.Tensor) -> torch.Tensor:
@@ -165,7 +164,3 @@ class Composition(Degradation):
 
 def _is_identity(spectrum: Spectrum) -> bool:
     return isinstance(spectrum, Diagonal) and bool((spectrum.singular == 1).all())
-
-
-def _shrinks(part: Degradation) -> bool:
-    return isinstance(part, BlockMean) and part.factor > 1

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.degradations.light import decode, decode_slope, encode, roll_off, undo_roll_off
-from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows, in_strips
 
 # Of [0, 1]: values from here on are cut off or bent by the camera, and say nothing.

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.image.geometry import Size
 
 BLOCK = 8

@@ -20,7 +20,8 @@ from gdp_desktop.degradations.blur import mirrored, quick_length
 from gdp_desktop.degradations.blur_evidence import speaks_against
 from gdp_desktop.degradations.kernel_fit import centred, kernel_from_edges
 from gdp_desktop.degradations.kernels import fitted_into, gaussian_kernel, transfer
-from gdp_desktop.degradations.noise import estimate_noise
+from gdp_desktop.degradations.noise import white_noise
+from gdp_desktop.diffusion.ranges import unit
 
 # From one size to the next larger one.
 GROWTH = 2**0.5
@@ -68,7 +69,7 @@ class KernelSearch:
         if taps_at_work(kernel) >= MOST_SPREAD * kernel.numel():
             return None
         # Grey is the mean of three channels in [0, 1], each with a noise of its own.
-        noise = estimate_noise(self._y, 1)[0] / 2 / 3**0.5
+        noise = white_noise(self._y) / 2 / 3**0.5
         return None if speaks_against(grey, kernel, noise) else kernel
 
 
@@ -143,7 +144,7 @@ def _rise(length: int) -> torch.Tensor:
 
 def grey_of(y: torch.Tensor) -> torch.Tensor:
     """(1, 1, H, W) in [0, 1], in main memory."""
-    return ((y.detach().mean(dim=(0, 1), keepdim=True) + 1) / 2).float().cpu()
+    return unit(y.detach().mean(dim=(0, 1), keepdim=True)).float().cpu()
 
 
 def richest_part(grey: torch.Tensor, side: int) -> torch.Tensor:

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
 
 # Values of the windows whose mean squared error the published rates of f and M belong to.

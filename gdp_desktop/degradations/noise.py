@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.at_once import side_by_side
-from gdp_desktop.diffusion.degradation import halved
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import in_strips
 
+LEVELS = 8  # as many as any photo has
 BLOCK = 8
 FLAT_SHARE = 0.08
 BRIGHTNESS_EDGES = (-0.8, -0.6, -0.3, 0.0, 0.4)  # of [-1, 1]
@@ -31,7 +32,13 @@ LARGEST_RATIOS = (1.4, 0.9, 0.6)
 WHITE_DIAGONAL = 0.2
 
 
-def estimate_noise(y: torch.Tensor, levels: int) -> tuple[float, ...]:
+def white_noise(y: torch.Tensor) -> float:
+    """Standard deviation of the noise in y (1, C, H, W), read from its finest band as if it were
+    white."""
+    return _flat_noise(y)[0]
+
+
+def estimate_noise(y: torch.Tensor, levels: int = LEVELS) -> tuple[float, ...]:
     """Standard deviation of the noise in y (1, C, H, W) and in its halvings, one per level.
 
     At each level it is read from the finest band, on the flattest blocks that are not clipped: the
@@ -51,11 +58,11 @@ def _noise_and_diagonal(y: torch.Tensor, levels: int) -> tuple[tuple[float, ...]
             break
         y = halved(y[..., : y.shape[-2] // 2 * 2, : y.shape[-1] // 2 * 2])
         ratio = LARGEST_RATIOS[min(level, len(LARGEST_RATIOS)) - 1]
-        estimates.append(min(_flat_noise(y)[0], ratio * estimates[-1]))
+        estimates.append(min(white_noise(y), ratio * estimates[-1]))
     return tuple(estimates), diagonal
 
 
-def noise_to_remove(y: torch.Tensor, levels: int) -> tuple[float, ...]:
+def noise_to_remove(y: torch.Tensor, levels: int = LEVELS) -> tuple[float, ...]:
     """The noise that sampling should start from at every level, full size first.
 
     White noise is best removed in one go at full size.  What neighbouring pixels share, as after

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.degradations.light import decode
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 
 # The Gaussian colour model: E, its slope and its curvature over wavelength, from R, G, B.
 COLOUR_MODEL = ((0.06, 0.63, 0.27), (0.30, 0.04, -0.35), (0.34, -0.60, 0.17))

@@ -1,5 +1,5 @@
-"""Windows and strips that do not wait for each other, at the same time: the cores of a processor
-are used up by one each sooner than by one after the other on all of them."""
+"""Independent windows and strips in parallel: one core for each keeps a processor busier than all
+cores on one after the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ MOST_AT_ONCE = 4
 # Parts of a lane that are begun before they are asked for: one at work, and one so that the lane
 # does not wait for whoever is slow to ask.
 AHEAD = 2
-# Of so few parts there is little to go ahead with, and threads would be in each other's way.
+# With no more parts than these there is little to go ahead with, and threads would be in each
+# other's way.
 FEW_PARTS = 4
 
 
@@ -41,12 +42,12 @@ def cores() -> int:
 
 
 def share_of_cores() -> float:
-    """Of all there are, in (0, 1]."""
+    """The share of the machine's cores that this thread may use, in (0, 1]."""
     return cores() / ALL_CORES
 
 
 def take_cores(count: int) -> None:
-    """From now on this thread may use so many cores, and torch computes on as many threads in it.
+    """From now on this thread may use ``count`` cores, and torch computes on as many threads in it.
     """
     # A thread's number is the common one when it is first asked for, whatever was set before.
     torch.get_num_threads()
@@ -77,6 +78,12 @@ def windows_at_once() -> int:
     return min(MOST_AT_ONCE, cores())
 
 
+def without_gradients(work: Callable[..., Answer]) -> Callable[..., Answer]:
+    """``work`` without gradients, whichever thread it runs on: torch's switch is each thread's
+    own."""
+    return torch.no_grad()(work)
+
+
 def each_at_once(work: Callable[[Part], Answer], parts: Sequence[Part]) -> list[Answer]:
     """``work`` of every part, in the parts' order; several parts share the cores evenly."""
     workers = max(1, min(len(parts), cores()))
@@ -95,17 +102,16 @@ def side_by_side(
     core each: many small operations one after the other do not keep several cores busy.  They go
     on while the caller does something with an answer."""
     few = windows_at_once() if device.type == "cpu" else 1
-    # Every thread has to be told that no gradient is wanted.
-    quietly = torch.no_grad()(work)
+    work = without_gradients(work)
     if few == 1:
         for part in parts:
-            yield on_one_core(partial(quietly, *part))
+            yield on_one_core(partial(work, *part))
         return
     threads = _kept.of(few, 1)
     coming: deque[Future[Answer]] = deque()
     try:
         for part in parts:
-            coming.append(threads.submit(quietly, *part))
+            coming.append(threads.submit(work, *part))
             if len(coming) > few:
                 yield coming.popleft().result()
         while coming:
@@ -117,7 +123,7 @@ def side_by_side(
 def done_for_each(
     work: Callable[[Part], None], parts: Iterable[Part], device: torch.device
 ) -> None:
-    """``work(part)`` of every part, which leaves what it does where it belongs; likewise."""
+    """``work(part)`` of every part for its effect alone, in parallel as in ``side_by_side``."""
     for _ in side_by_side(work, ((part,) for part in parts), device):
         pass
 
@@ -133,20 +139,19 @@ def ahead_in_lanes(
     """
     workers = max(1, min(len(lanes), at_once, cores()))
     share = cores() // workers
-    # Every thread has to be told that no gradient is wanted.
-    quietly = torch.no_grad()(work)
+    work = without_gradients(work)
     if workers == 1 or len(parts) <= FEW_PARTS:
         for part in parts:
             for first in range(0, len(lanes), workers):
                 group = [(lane, part) for lane in lanes[first : first + workers]]
-                yield from _on_threads(workers, share, lambda both: quietly(*both), group)
+                yield from _on_threads(workers, share, lambda both: work(*both), group)
         return
     threads = _kept.each_of(workers, share)
     coming: deque[Future[Answer]] = deque()
     try:
         for number, part in enumerate(parts):
             coming.extend(
-                threads[k % workers].submit(quietly, lane, part) for k, lane in enumerate(lanes)
+                threads[k % workers].submit(work, lane, part) for k, lane in enumerate(lanes)
             )
             if number >= AHEAD:
                 yield from (coming.popleft().result() for _ in lanes)
@@ -157,7 +162,7 @@ def ahead_in_lanes(
 
 
 def _given_up(coming: Iterable[Future[Answer]]) -> None:
-    """What was begun ahead and nobody will ask for."""
+    """Cancels what was begun ahead and will not be asked for."""
     for future in coming:
         future.cancel()
 
@@ -165,7 +170,7 @@ def _given_up(coming: Iterable[Future[Answer]]) -> None:
 def _on_threads(
     workers: int, share: int, work: Callable[[Part], Answer], parts: Sequence[Part]
 ) -> list[Answer]:
-    """``work`` of every part, so many at the same time, each with its share of the cores."""
+    """``work`` of every part on ``workers`` threads, each with ``share`` cores."""
     if workers == 1 and share == torch.get_num_threads():
         return [work(part) for part in parts]
     return list(_kept.of(workers, share).map(work, parts))

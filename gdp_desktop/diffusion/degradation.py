@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from gdp_desktop.diffusion.linear import (
@@ -16,15 +14,13 @@ from gdp_desktop.diffusion.linear import (
     linearised,
     pointwise_slope,
 )
+from gdp_desktop.diffusion.resampling import block_mean, enlarged, halved, spread
 from gdp_desktop.diffusion.spectrum import Diagonal, Means, Spectrum
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
 
 # Conjugate-gradient steps of what has no closed form.
 SOLVER_STEPS = 30
-# Weights of the pixels around a place a quarter of a pixel before the third of them: cubic
-# convolution (Keys 1981) with a = -0.75, as torch and OpenCV have it.
-QUARTER_BEFORE = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 # What y holds at 1/33 of its strength in x is lost in rounding (as in Kawar et al. 2022, 1-D blur).
 SMALLEST_SINGULAR = 0.03
 
@@ -53,6 +49,8 @@ class Degradation(nn.Module):
     # How many rows away guidance still feels a value of y, where a photo is guided in strips; None
     # if y is not made of rows, and the photo is guided as a whole.
     reach: int | None = 0
+    # How many pixels of x along a side make one of y.
+    shrinks_by = 1
     # Main memory that guidance takes for every pixel that is guided at once, in bytes.
     guidance_bytes = 100
     # Time that a step's guidance and noise take, of what the shipped prior takes for the same
@@ -151,8 +149,8 @@ class Degradation(nn.Module):
 
     @property
     def unevenness(self) -> torch.Tensor | None:
-        """How strong y's own noise is, broadcastable to y, beside the σ_y that is told of it; None
-        where it is the same everywhere."""
+        """How strong y's noise is from place to place, broadcastable to y and relative to σ_y; None
+        where it is even."""
         return None
 
     def rows(self, rows: Rows, height: int) -> Degradation:
@@ -201,14 +199,12 @@ class BlockMean(Degradation):
 
     def __init__(self, factor: int) -> None:
         super().__init__()
-        self.factor = factor
+        self.factor = self.shrinks_by = factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return block_mean(x, self.factor)
 
     def linearised(self, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
-        if type(self).forward is not BlockMean.forward:  # a sensor that shrinks by other means
-            return super().linearised(x)
         return self(x), self.forward, lambda y: spread(y / self.factor**2, self.factor)
 
     def spectrum(self, size: Size) -> Spectrum | None:
@@ -216,51 +212,3 @@ class BlockMean(Degradation):
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return enlarged(y, self.factor)
-
-
-def block_mean(image: torch.Tensor, side: int) -> torch.Tensor:
-    """(N, C, H, W) -> (N, C, H/side, W/side) by means of side × side pixels; what is left over at
-    the right and below does not count."""
-    if side == 2 and image.shape[-2] % 2 == 0 and image.shape[-1] % 2 == 0:
-        return halved(image)
-    return F.avg_pool2d(image, side)
-
-
-def spread(image: torch.Tensor, side: int) -> torch.Tensor:
-    """(N, C, H, W) -> (N, C, side·H, side·W), every value side × side times."""
-    return F.interpolate(image, scale_factor=side, mode="nearest")
-
-
-def halved(image: torch.Tensor) -> torch.Tensor:
-    """(N, C, H, W) with even H, W -> (N, C, H/2, W/2) by 2×2 means."""
-    # The same sums in the same order as pooling, in a third of its time.
-    upper, lower = image[..., ::2, :], image[..., 1::2, :]
-    total = upper[..., ::2] + upper[..., 1::2]
-    total += lower[..., ::2]
-    total += lower[..., 1::2]
-    return total.mul_(0.25)
-
-
-def enlarged(image: torch.Tensor, factor: int = 2) -> torch.Tensor:
-    """(N, C, H, W) -> (N, C, factor·H, factor·W), bicubic."""
-    if factor == 2:
-        return _doubled(_doubled(image, -1), -2)
-    return F.interpolate(image, scale_factor=factor, mode="bicubic", align_corners=False)
-
-
-def _doubled(image: torch.Tensor, dim: int) -> torch.Tensor:
-    """Twice as long on one side, -1 or -2, bicubic; one side after the other takes a third of the
-    time of both at once."""
-    count = image.shape[dim]
-    padded = F.pad(image, (2, 2, 0, 0) if dim == -1 else (0, 0, 2, 2), mode="replicate")
-    taps = [padded.narrow(dim, k, count) for k in range(5)]
-    before = _weighted(taps[:4], QUARTER_BEFORE)
-    after = _weighted(taps[1:], QUARTER_BEFORE[::-1])
-    return torch.stack((before, after), dim).flatten(dim - 1, dim)
-
-
-def _weighted(images: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
-    total = images[0] * weights[0]
-    for image, weight in zip(images[1:], weights[1:], strict=True):
-        total = total.add_(image, alpha=weight)
-    return total

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import torch
 
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation, block_mean, spread
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.linear import (
     Linear,
@@ -16,6 +16,7 @@ from gdp_desktop.diffusion.linear import (
     jacobi,
 )
 from gdp_desktop.diffusion.quality import QualityTerm
+from gdp_desktop.diffusion.resampling import block_mean, spread
 from gdp_desktop.diffusion.spectrum import Spectrum
 from gdp_desktop.image.geometry import Size
 
@@ -131,9 +132,7 @@ class Guidance:
         blocks: list[Block] = []
         for term, measurement in zip(linearised, self.measurements, strict=True):
             degradation = measurement.degradation
-            # One with a forward of its own, as bicubic shrinking, shrinks by other means.
-            own = type(degradation).forward is not BlockMean.forward
-            if isinstance(degradation, BlockMean) and not own:
+            if isinstance(degradation, BlockMean):
                 blocks.append((degradation.factor, term.precision))
             elif term.slope is None:
                 return None

@@ -18,7 +18,7 @@ from gdp_desktop.diffusion.strips import ALIGNMENT, Rows
 from gdp_desktop.diffusion.tiler import Strip, TiledPrior, Tiler, WindowDone
 from gdp_desktop.image.geometry import Rect, Size
 
-# Photos wider than so many windows are cut into so many lanes.
+# (n, k): a photo wider than n windows is cut into k lanes.
 LANES = ((4, 4), (0.5, 2))
 FEWEST_ROWS = 64
 # Lanes that see so many times the photo's pixels take longer than one lane on all cores (measured
@@ -31,15 +31,15 @@ NEAR_SIGMA, FAR_SIGMA = 0.3, 1.0
 
 @dataclass(frozen=True)
 class Lanes(Tiler):
-    """Lanes over a photo, at most so ``many``, and how to blend them: windows over all of its
+    """Lanes over a photo, at most ``most``, and how to blend them: windows over all of its
     height.
 
-    The part of a lane that is seen at once has ``at_once`` windows' worth of pixels.  On a
+    The part of a lane that is seen at once has ``windows_worth`` windows' worth of pixels.  On a
     processor that is half of one: fewer would take longer each, more hold more memory.
     """
 
-    many: int = 4
-    at_once: float = 0.5
+    most: int = 4
+    windows_worth: float = 0.5
 
     def starts(self, length: int) -> list[int]:
         """Where lanes begin along a photo's width."""
@@ -53,7 +53,7 @@ class Lanes(Tiler):
     def count(self, width: int) -> int:
         return next((
             n for windows, n in LANES
-            if n <= self.many and width > windows * self.window
+            if n <= self.most and width > windows * self.window
             and n * self._lane(width, n) <= MOST_SEEN * width
         ), 1)
 
@@ -76,7 +76,7 @@ class Lanes(Tiler):
         return Size(self.lane(size.width), min(self._most_rows(size.width), size.height))
 
     def _most_rows(self, width: int) -> int:
-        rows = int(self.at_once * self.window**2) // self.lane(width)
+        rows = int(self.windows_worth * self.window**2) // self.lane(width)
         return max(FEWEST_ROWS, rows // self.stride * self.stride)
 
     def _hop(self, width: int, count: int) -> int:
@@ -187,7 +187,7 @@ def tiling_of(prior: Prior, sigma: float = math.inf, batch: int = 1) -> Tiler:
         halo = max(halo, prior.network.config.receptive_radius)
     if prior.device.type == "cpu":
         return Lanes(prior.window, halo, stride=prior.stride)
-    return Lanes(prior.window, halo, stride=prior.stride, many=1, at_once=batch)
+    return Lanes(prior.window, halo, stride=prior.stride, most=1, windows_worth=batch)
 
 
 def windows_of(prior: Prior) -> Tiler:

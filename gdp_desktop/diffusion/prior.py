@@ -9,7 +9,7 @@ from typing import Literal, Protocol, Self
 import torch
 from torch import nn
 
-from gdp_desktop.diffusion.at_once import each_at_once
+from gdp_desktop.diffusion.at_once import each_at_once, without_gradients
 from gdp_desktop.diffusion.layers import EpsNetwork
 from gdp_desktop.diffusion.precision import bfloat16_pays, half_precision, in_channels_last
 from gdp_desktop.diffusion.row_wise import Waiting, Walk
@@ -131,12 +131,11 @@ class UNetPrior:
         size round differently: so the batch size cannot be seen in the result.
         """
         if self.device.type != "cpu":
-            return torch.no_grad()(self._walk(i, photos))
+            return without_gradients(self._walk(i, photos))
         walks = [self._walk(i, 1) for _ in range(photos)]
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
-            # Every thread has to be told that no gradient is wanted.
-            one = torch.no_grad()(lambda part: part[0](part[1], is_last))
+            one = without_gradients(lambda part: part[0](part[1], is_last))
             return torch.cat(each_at_once(one, list(zip(walks, x_t.split(1), strict=True))))
 
         return further
@@ -266,8 +265,7 @@ def in_batches(
     """
     if device.type != "cpu":
         return [evaluate(x_t)]
-    # Every thread has to be told that no gradient is wanted.
-    return each_at_once(torch.no_grad()(evaluate), x_t.split(1))
+    return each_at_once(without_gradients(evaluate), x_t.split(1))
 
 
 def pulled_back(

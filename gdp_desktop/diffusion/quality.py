@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.ranges import unit
+
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 
 # A quality term maps x0 (N, 3, H, W) in [-1, 1] to a loss, summed over all values of x0 (so that
@@ -67,8 +69,3 @@ def smoothness_loss(light: torch.Tensor) -> torch.Tensor:
     vertical = light.diff(dim=-2).square().mean() if light.shape[-2] > 1 else light.new_zeros(())
     horizontal = light.diff(dim=-1).square().mean() if light.shape[-1] > 1 else light.new_zeros(())
     return 2 * (vertical + horizontal)
-
-
-def unit(x: torch.Tensor) -> torch.Tensor:
-    """[-1, 1] -> [0, 1]"""
-    return (x + 1) / 2

@@ -16,7 +16,7 @@ from gdp_desktop.diffusion.handing_over import handed_over
 ALIGNMENT = 16
 ROWS_AT_ONCE = 256
 THIN_ROWS = 64
-# Rows on either side that whatever is local may look at.
+# How many rows beyond a strip a ``local`` degradation may read.
 MARGIN = 16
 # The same for a start whose values follow from one value of the photo each: enlarging to twice the
 # size looks at four, and is done twice, one after the other.
@@ -46,16 +46,16 @@ class Rows(NamedTuple):
         return slice(self.top - outer.top, self.bottom - outer.top)
 
 
-def in_strips(height: int, at_once: int = ROWS_AT_ONCE) -> Iterator[Rows]:
-    for top in range(0, height, at_once):
-        yield Rows(top, min(height, top + at_once))
+def in_strips(height: int, rows: int = ROWS_AT_ONCE) -> Iterator[Rows]:
+    for top in range(0, height, rows):
+        yield Rows(top, min(height, top + rows))
 
 
 def in_padded_strips(
-    height: int, margin: int = MARGIN, at_once: int = ROWS_AT_ONCE
+    height: int, margin: int = MARGIN, rows: int = ROWS_AT_ONCE
 ) -> Iterator[tuple[Rows, Rows]]:
     """Strips, and each with the margin around it that whatever is local may look at."""
-    for inner in in_strips(height, at_once):
+    for inner in in_strips(height, rows):
         yield inner, inner.padded(margin, height)
 
 

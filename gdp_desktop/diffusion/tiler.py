@@ -52,7 +52,7 @@ class Tiler:
         ]
 
     def largest(self, size: Size) -> Size:
-        """No window over a photo of this size is larger."""
+        """The size of the largest window over a photo of this size."""
         return Size(min(self.window, size.width), min(self.window, size.height))
 
     def weights(

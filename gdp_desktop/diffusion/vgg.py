@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 
 # Widths of the convolutions of each block; a maximum over 2×2 pixels lies between blocks.
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))

@@ -13,7 +13,13 @@ from gdp_desktop.image.captions import jpeg_segment
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.formats import PhotoFormat
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.image.metadata import EXIF_START, Metadata, directories, upright_exif
+from gdp_desktop.image.metadata import (
+    EXIF_START,
+    Metadata,
+    directories,
+    pixels_per_metre,
+    upright_exif,
+)
 
 _QUALITY = 95
 _STRIP_BYTES = 1 << 18
@@ -164,6 +170,9 @@ def _png_chunks(metadata: Metadata) -> list[bytes]:
         chunks.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.exif:
         chunks.append(_chunk(b"eXIf", metadata.exif.removeprefix(EXIF_START)))
+        # Where most programs look for the size in print.
+        if told := pixels_per_metre(metadata.exif):
+            chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *told, 1)))
     if metadata.xmp:
         chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     return chunks

@@ -18,7 +18,8 @@ EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 IMAGE_WIDTH, IMAGE_HEIGHT = 0x0100, 0x0101
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003
 EXPOSURE_TIME, F_NUMBER, ISO_SPEED = 0x829A, 0x829D, 0x8827
-X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, PER_INCH = 0x011A, 0x011B, 0x0128, 2
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+PER_INCH, PER_CENTIMETRE = 2, 3
 SHORT, LONG = 3, 4
 
 # What a TIFF says about the photo; the rest of its tags say how its own bytes are stored.
@@ -115,6 +116,18 @@ def exif_of_resolution(image: Image.Image) -> bytes | None:
     exif = Image.Exif()
     exif[X_RESOLUTION], exif[Y_RESOLUTION], exif[RESOLUTION_UNIT] = across, down, PER_INCH
     return with_start(exif.tobytes())
+
+
+def pixels_per_metre(exif: bytes) -> tuple[int, int] | None:
+    """Across and down, of a photo whose EXIF block says how large it is in print."""
+    try:
+        parsed = Image.Exif()
+        parsed.load(exif)
+        per_metre = {PER_INCH: 1 / 0.0254, PER_CENTIMETRE: 100.0}[parsed[RESOLUTION_UNIT]]
+        told = round(parsed[X_RESOLUTION] * per_metre), round(parsed[Y_RESOLUTION] * per_metre)
+    except Exception:  # it does not say so, or is damaged
+        return None
+    return told if all(0 < n < 2**31 for n in told) else None
 
 
 def directories(exif: bytes) -> dict[int, dict | object]:

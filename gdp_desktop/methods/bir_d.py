@@ -23,7 +23,7 @@ from gdp_desktop.degradations.blind_blur import BlindBlur
 from gdp_desktop.degradations.blur import mirrored
 from gdp_desktop.degradations.kernels import on_the_simplex
 from gdp_desktop.diffusion.gradients import DataTerm
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.methods.gdp import PUBLISHED_STEPS, SCALE, GenerativeDiffusionPrior
 from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.tasks.param import Option

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.diffusion.degradation import enlarged, halved
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.resampling import enlarged, halved
 
 # Where noise differs from place to place, sampling starts from a level that this share of the photo
 # does not exceed: most of it where nothing else is done about the rest, less where detail of the

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from gdp_desktop.diffusion.degradation import enlarged
 from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.diffusion.resampling import enlarged
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Rect

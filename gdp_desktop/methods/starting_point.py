@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from gdp_desktop.diffusion.at_once import done_for_each
-from gdp_desktop.diffusion.degradation import enlarged, halved
+from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
     NoiseField,

@@ -29,4 +29,4 @@ def cost(ready: Prepared, speed: Speed) -> Cost:
     seconds = speed.seconds * (windows + beside + WINDOWS_PER_JOB)
     if speed.device == "cpu":  # timed on all cores, which jobs at once share
         seconds /= share_of_cores()
-    return Cost(seconds, ready.memory, ready.solver.total_windows)
+    return Cost(seconds, ready.room.bytes, ready.solver.total_windows)

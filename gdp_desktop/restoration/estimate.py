@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.cost import cost
+from gdp_desktop.restoration.failures import FORESEEN
 from gdp_desktop.restoration.job import CancelToken, Cost, Job
 from gdp_desktop.restoration.prepare import prepare
-from gdp_desktop.restoration.priors import measured_speed
-from gdp_desktop.tasks import TaskError
+from gdp_desktop.restoration.timing import measured_speed
 
 
 def estimate(job: Job, cancel: CancelToken | None = None) -> Cost:
@@ -25,5 +23,5 @@ def price(job: Job, cancel: CancelToken) -> Cost | None:
     """The same for a window, which tells by itself why a job cannot be.  Raises Cancelled."""
     try:
         return estimate(job, cancel)
-    except (PhotoError, TaskError, CheckpointError):
+    except FORESEEN:
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -45,7 +46,7 @@ CARD_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Load:
+class Footprint:
     """What a job holds beside the program and the prior, in bytes: for what it was given, for
     posing the problem, and for solving it; and whether the network is walked through backwards."""
 
@@ -59,17 +60,17 @@ class Load:
         return self.given + max(self.posing, self.solving)
 
 
-def load_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) -> Load:
+def footprint_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) -> Footprint:
     """What is known once the photos are read; ``photo_bytes`` are those of the result's pixels,
     ``y`` the size of the part of a photo that is worked on."""
     per_pixel = POSED_PIXEL * photos + task.posing_bytes(photos)
-    return Load(COPIES_OF_PHOTO * photo_bytes, per_pixel * y.pixels)
+    return Footprint(COPIES_OF_PHOTO * photo_bytes, per_pixel * y.pixels)
 
 
-def load_of(
-    before: Load, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
+def footprint_of(
+    before: Footprint, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
     window_batch: int = 1,
-) -> Load:
+) -> Footprint:
     """The same once the problem is posed, for an x of this size of which the prior gets no more
     than so many windows at once."""
     seen = tiling_of(loaded.prior, batch=window_batch).largest(x).height
@@ -85,7 +86,33 @@ def load_of(
     rows = rows_at_once(degradation, seen, thin) if method.in_strips else None
     guided = x.width * (x.height if rows is None else min(rows, x.height))
     solving += degradation.guidance_bytes * guided
-    return Load(before.given, before.posing, solving, method.goes_back)
+    return Footprint(before.given, before.posing, solving, method.goes_back)
+
+
+class Room(NamedTuple):
+    """How a job fits: windows at once, whether all of the problem goes on the prior's graphics
+    card, and the bytes of main memory that it takes at most."""
+
+    window_batch: int
+    on_card: bool
+    bytes: int
+
+
+def room_for(
+    job: Job, before: Footprint, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
+    wanted: int,
+) -> Room:
+    """For an x of this size, with ``wanted`` windows at once or fewer; raises PhotoError where
+    there is not enough memory even for one."""
+    footprint = footprint_of(before, problem, x, method, loaded, wanted)
+    batch = fitting_batch(wanted, job.memory_limit, footprint, x, loaded)
+    # Fewer windows are fewer rows at once.
+    footprint = footprint_of(before, problem, x, method, loaded, batch)
+    if on_card := fits_on_card(footprint, x, loaded, batch):
+        footprint = replace(footprint, solving=0)
+    needed = needed_bytes(footprint, x, loaded, batch)
+    refuse_too_large(job, needed)
+    return Room(batch, on_card, needed)
 
 
 def starting_bytes(degradation: Degradation, x: Size, device: str) -> int:
@@ -108,27 +135,27 @@ def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
     return 2 * reach + (seen if reach <= seen else reach + seen)
 
 
-def needed_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
+def needed_bytes(footprint: Footprint, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the job takes in all of main memory, with windows of an x of this size."""
-    network = network_bytes(load, x, loaded, window_batch) if loaded.device == "cpu" else 0
-    return PROGRAM + loaded.memory + load.bytes + network
+    network = network_bytes(footprint, x, loaded, window_batch) if loaded.device == "cpu" else 0
+    return PROGRAM + loaded.memory + footprint.bytes + network
 
 
-def network_bytes(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
+def network_bytes(footprint: Footprint, x: Size, loaded: LoadedPrior, window_batch: int) -> int:
     """What the network holds at once for so many windows, wherever it runs."""
     prior = loaded.prior
-    tiler = windows_of(prior) if load.goes_back else tiling_of(prior, batch=window_batch)
+    tiler = windows_of(prior) if footprint.goes_back else tiling_of(prior, batch=window_batch)
     across = tiler.starts(x.width)
     largest = max((window.size for window in tiler.windows(x)), key=lambda size: size.pixels)
     pixels = largest.pixels * min(window_batch, len(across))
-    held = (PICTURES_BACK if load.goes_back else PICTURES) * pixels
+    held = (PICTURES_BACK if footprint.goes_back else PICTURES) * pixels
     if isinstance(tiler, Lanes) and largest.height < x.height:
         held = PICTURES_IN_LANES * pixels + ROWS_KEPT * largest.width * len(across)
     return round(loaded.picture_bytes * held)
 
 
 def fitting_batch(
-    wanted: int, limit: int | None, load: Load, x: Size, loaded: LoadedPrior
+    wanted: int, limit: int | None, footprint: Footprint, x: Size, loaded: LoadedPrior
 ) -> int:
     """As many windows at once as the limit, and a graphics card's memory, allow; at most ``wanted``
     and at least 1.
@@ -139,20 +166,21 @@ def fitting_batch(
     on_card = None if loaded.device == "cpu" else CARD_SHARE * free_on_card(loaded.device)
 
     def fits(batch: int) -> bool:
-        in_main = limit is None or needed_bytes(load, x, loaded, batch) <= limit
-        return in_main and (on_card is None or network_bytes(load, x, loaded, batch) <= on_card)
+        if limit is not None and needed_bytes(footprint, x, loaded, batch) > limit:
+            return False
+        return on_card is None or network_bytes(footprint, x, loaded, batch) <= on_card
 
     while wanted > 1 and not fits(wanted):
         wanted //= 2
     return wanted
 
 
-def fits_on_card(load: Load, x: Size, loaded: LoadedPrior, window_batch: int) -> bool:
+def fits_on_card(footprint: Footprint, x: Size, loaded: LoadedPrior, window_batch: int) -> bool:
     """Whether the prior's graphics card, if it is on one, has room for the whole problem beside the
     network's windows.  If not, the photo stays in main memory and its windows travel."""
     if loaded.device == "cpu":
         return False
-    needed = load.solving + network_bytes(load, x, loaded, window_batch)
+    needed = footprint.solving + network_bytes(footprint, x, loaded, window_batch)
     return needed <= CARD_SHARE * free_on_card(loaded.device)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +25,15 @@ from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.disk import refuse_full_disk
 from gdp_desktop.restoration.job import MAX_STEPS, CancelToken, Job
 from gdp_desktop.restoration.memory import (
-    fits_on_card,
-    fitting_batch,
-    load_before_posing,
-    load_of,
+    Room,
+    footprint_before_posing,
     needed_bytes,
     refuse_too_large,
+    room_for,
 )
 from gdp_desktop.restoration.pixels import as_tensor
-from gdp_desktop.restoration.priors import LoadedPrior, load_prior, usual_batch
+from gdp_desktop.restoration.priors import LoadedPrior, load_prior
+from gdp_desktop.restoration.timing import usual_batch
 from gdp_desktop.tasks import Task, TaskError, task_named
 from gdp_desktop.tasks.task import Given, Problem, Values
 
@@ -45,9 +45,8 @@ CONTEXT = 160
 class Prepared:
     """A job checked, read and posed: all that comes before the first window.
 
-    ``limit`` is the mask outside which nothing changes, if there is one; ``memory`` the bytes of
-    main memory that the job takes at most.  ``on_card``: the problem is solved on a graphics card.
-    ``stays_grey``: the photo has no colours and is not to get any.
+    ``limit`` is the mask outside which nothing changes, if there is one.  ``stays_grey``: the photo
+    has no colours and is not to get any.
     """
 
     task: Task
@@ -60,9 +59,7 @@ class Prepared:
     loaded: LoadedPrior
     problem: Problem
     size: Size
-    window_batch: int
-    memory: int
-    on_card: bool
+    room: Room
     solver: Solver
     missing: tuple[str, ...]
     stays_grey: bool
@@ -88,7 +85,9 @@ def prepare(
     # Where the mask only says what is unknown, all of the photo may change.
     limit = None if task.mask_is_unknown(values) else mask
     region, scale = region_of(photo, limit, task), task.scale(values)
-    before = load_before_posing(task, photo.pixels.nbytes * scale**2, region.size, 1 + len(others))
+    before = footprint_before_posing(
+        task, photo.pixels.nbytes * scale**2, region.size, 1 + len(others)
+    )
     refuse_too_large(job, needed_bytes(before, region.size, loaded, 1))
     if target is not None:
         saved = Size(photo.size.width * scale, photo.size.height * scale)
@@ -98,24 +97,21 @@ def prepare(
     problem, size = pose(task, values, scene, loaded.prior, cancel)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
-    wanted = window_batch or usual_batch(loaded.device)
-    load = load_of(before, problem, size, method, loaded, wanted)
-    batch = fitting_batch(wanted, job.memory_limit, load, size, loaded)
-    load = load_of(before, problem, size, method, loaded, batch)
-    if on_card := fits_on_card(load, size, loaded, batch):
-        load = replace(load, solving=0)
-    needed = needed_bytes(load, size, loaded, batch)
-    refuse_too_large(job, needed)
+    room = room_for(
+        job, before, problem, size, method, loaded, window_batch or usual_batch(loaded.device)
+    )
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
-    to_solve = problem.on(torch.device(loaded.device)) if on_card else problem
+    to_solve = problem.on(torch.device(loaded.device)) if room.on_card else problem
     solver = method.solver(Assignment(
-        to_solve, loaded.prior, size, steps, task.coarse_side_for(size), batch, method_values,
+        to_solve, loaded.prior, size, steps, task.coarse_side_for(size), room.window_batch,
+        method_values,
         boundary,
     ))
     return Prepared(
-        task, method, steps, photo, limit, region, scale, loaded, problem, size, batch, needed,
-        on_card, solver, missing,
-        not task.gives_colours(values) and all(one.is_grey for one in (photo, *others)),
+        task=task, method=method, steps=steps, photo=photo, limit=limit, region=region,
+        scale=scale, loaded=loaded, problem=problem, size=size, room=room, solver=solver,
+        missing=missing,
+        stays_grey=not task.gives_colours(values) and all(p.is_grey for p in (photo, *others)),
     )
 
 

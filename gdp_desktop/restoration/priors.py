@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from gdp_desktop.diffusion.at_once import windows_at_once
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.diffusion.prior import NetworkPrior, Prior, UNetPrior
 from gdp_desktop.image.errors import is_out_of_memory
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import find_prior
-from gdp_desktop.priors.records import Speed, kind_of, remember_speed
+from gdp_desktop.priors.records import Speed, kind_of
 from gdp_desktop.priors.shelf import PriorInfo, describe
-from gdp_desktop.priors.weights import open_weights
-from gdp_desktop.restoration.job import CancelToken
-
-# A work is timed as often as fits in so many seconds.
-MEASURING_SECONDS = 4.0
-# Windows that a graphics card evaluates together.
-CARD_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -144,52 +133,9 @@ def picture_bytes_of(prior: NetworkPrior) -> float:
     return a_value * first.out_channels * 3 / first.in_channels if first else 0.0
 
 
-def usual_batch(device: str) -> int:
-    """How many windows a job evaluates at once if nothing limits it."""
-    return windows_at_once() if device == "cpu" else CARD_BATCH
-
-
-def evaluation_seconds(
-    prior: Prior, device: str, cancel: CancelToken | None = None
-) -> list[float]:
-    """Seconds per window on the device the prior is on, in batches as a job runs them, of several
-    times.  Raises Cancelled."""
-    batch, side, i = usual_batch(device), prior.window, len(prior.schedule) // 10
-    x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
-    # A graphics card is done when a value of its answer is known.
-    seconds = seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item(), cancel)
-    return [s / batch for s in seconds]
-
-
-def seconds_of(work: Callable[[], object], cancel: CancelToken | None = None) -> list[float]:
-    """How long work takes, several times; a first run does not count.  Raises Cancelled."""
-    cancel = cancel or CancelToken()
-    work()
-    times: list[float] = []
-    while len(times) < 2 or (sum(times) < MEASURING_SECONDS and len(times) < 20):
-        cancel.raise_if_cancelled()
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    cancel.raise_if_cancelled()
-    return times
-
-
-def measured_speed(
-    name_or_path: str = "", device: str = "auto", cancel: CancelToken | None = None
-) -> Speed:
-    """Times a prior and remembers it for this machine; but not if it was cancelled, as then
-    something else may have run beside it.
-
-    Raises CheckpointError like load_prior, and Cancelled.
-    """
-    loaded = load_prior(name_or_path, device)
-    # The middle one, not the best: cores that were idle are faster for some seconds than in a job.
-    seconds = statistics.median(evaluation_seconds(loaded.prior, loaded.device, cancel))
-    speed = Speed(round(seconds, 4), loaded.prior.window, loaded.device, loaded.precision)
-    remember_speed(open_weights(find_prior(name_or_path)).file, speed)
+def note_speed(sha256: str, speed: Speed) -> None:
+    """What was measured of the prior with this digest, for those in memory."""
     with _loading:
         for kept_on, (found, kept) in _kept.items():
-            if kept.sha256 == loaded.sha256 and kind_of(kept_on) == speed.kind:
+            if kept.sha256 == sha256 and kind_of(kept_on) == speed.kind:
                 _kept[kept_on] = found, replace(kept, speed=speed)
-    return speed

@@ -29,7 +29,7 @@ from gdp_desktop.restoration.job import (
     Started,
 )
 from gdp_desktop.restoration.pixels import composed, consistency, is_finite, without_colours
-from gdp_desktop.restoration.prepare import prepare
+from gdp_desktop.restoration.prepare import Prepared, prepare
 from gdp_desktop.restoration.preview import PreviewPainter
 from gdp_desktop.tasks import TaskError
 from gdp_desktop.tasks.task import Problem
@@ -64,14 +64,15 @@ def _events(
     window_batch: int | None,
     previews: bool,
 ) -> Iterator[Event]:
-    started = time.monotonic()
+    clock = Clock(cancel, on_window)
     ready = prepare(job, cancel, window_batch)
-    task, photo, loaded, problem = ready.task, ready.photo, ready.loaded, ready.problem
-    scale, limit, region = ready.scale, ready.limit, ready.region
-    clock = _Clock(ready.solver.total_windows, cancel, on_window)
-    yield Started(clock.total, cost(ready, loaded.speed) if loaded.speed else None)
+    clock.sampling_begins(ready.solver.total_windows)
+    speed = ready.loaded.speed
+    yield Started(clock.total, cost(ready, speed) if speed else None)
 
-    painter = PreviewPainter(photo, limit, region, scale) if previews else None
+    painter = None
+    if previews:
+        painter = PreviewPainter(ready.photo, ready.limit, ready.region, ready.scale)
     generator = torch.Generator().manual_seed(job.recipe.seed)
     estimate: Estimate | None = None
     for estimate in ready.solver.solve(generator, clock.window_done):
@@ -81,15 +82,19 @@ def _events(
             estimate = replace(estimate, x0=without_colours(estimate.x0))
         if painter is not None:
             painter.take(estimate.x0, estimate.level, estimate.top)
-            if clock.preview_is_due(ready.on_card):
+            if clock.preview_is_due(ready.room.on_card):
                 yield Preview(painter.picture(), clock.done, clock.total)
     x0 = estimate.x0.cpu() if estimate is not None else None
     if x0 is None or not is_finite(x0):
         raise TaskError("The result contains invalid numbers; try fewer steps or another prior.")
+    yield finished(job, ready, x0, clock)
 
-    problem = problem.on(MAIN_MEMORY)
-    result = composed(photo, x0, limit, region, scale)
-    found = by_products(problem, x0, region, scale)
+
+def finished(job: Job, ready: Prepared, x0: torch.Tensor, clock: Clock) -> Finished:
+    """Puts the photo together, saves what is to be saved, and reports."""
+    loaded, problem = ready.loaded, ready.problem.on(MAIN_MEMORY)
+    result = composed(ready.photo, x0, ready.limit, ready.region, ready.scale)
+    found = by_products(problem, x0, ready.region, ready.scale)
     output, notes = saved(result, job)
     beside, unsaved = saved_beside(output, found, job.overwrite)
     remarks = ready.missing + problem.notes + problem.degradation.notes
@@ -97,22 +102,22 @@ def _events(
         input=str(job.source),
         output=str(output) if output else None,
         status="done",
-        task=task.id,
+        task=ready.task.id,
         method=ready.method.id,
         prior=loaded.name,
         prior_sha256=loaded.sha256,
         device=loaded.device,
         steps=ready.steps,
         evaluations=clock.done,
-        seconds=round(time.monotonic() - started, 2),
+        seconds=round(clock.seconds, 2),
         seed=job.recipe.seed,
         consistency=round(consistency(problem, x0), 3),
         degradation=problem.degradation.estimate(),
-        notes=loaded.notes + photo.notes + remarks + notes + unsaved,
+        notes=loaded.notes + ready.photo.notes + remarks + notes + unsaved,
         others=tuple(map(str, job.others)),
         by_products=beside,
     )
-    yield Finished(result, report, found, remarks)
+    return Finished(result, report, found, remarks)
 
 
 def saved(result: Photo, job: Job) -> tuple[Path | None, tuple[str, ...]]:
@@ -155,16 +160,23 @@ def saved_beside(
     return paths, tuple(notes)
 
 
-class _Clock:
+class Clock:
     """Counts windows, tells how long is left, and stops the job when it is cancelled."""
 
-    def __init__(
-        self, total: int, cancel: CancelToken, on_window: Callable[[Progress], None]
-    ) -> None:
-        self.total, self.done = total, 0
+    def __init__(self, cancel: CancelToken, on_window: Callable[[Progress], None]) -> None:
+        self.total, self.done = 0, 0
         self._cancel, self._on_window = cancel, on_window
-        self._started = time.monotonic()
+        self._started = self._sampling = time.monotonic()
         self._last_preview = -math.inf
+
+    def sampling_begins(self, total: int) -> None:
+        """Reading and posing, which came before, do not tell how long ``total`` windows take."""
+        self.total, self._sampling = total, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the job began."""
+        return time.monotonic() - self._started
 
     def window_done(self) -> None:
         self._cancel.raise_if_cancelled()
@@ -181,6 +193,6 @@ class _Clock:
     def progress(self) -> Progress:
         left = None
         if self.done:
-            per_window = (time.monotonic() - self._started) / self.done
+            per_window = (time.monotonic() - self._sampling) / self.done
             left = per_window * (self.total - self.done)
         return Progress(self.done, self.total, left)

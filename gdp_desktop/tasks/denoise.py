@@ -7,12 +7,11 @@ from typing import Any
 import torch
 
 from gdp_desktop.degradations.alignment import shift_between, shifted_back, trust
-from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove
-from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.degradations.noise import noise_to_remove, white_noise
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
-
-PYRAMID_LEVELS = 8  # as many as any photo has
 
 HELP = """Removes the grain and colour speckle of high-ISO and phone photos. Left on Auto, the noise
 is measured in the photo itself, in fine and in coarse structures; raise the strength if speckles
@@ -64,7 +63,7 @@ class Burst(Noise):
 def averaged(given: Given) -> tuple[torch.Tensor, torch.Tensor, tuple[tuple[int, int], ...]]:
     """The mean of the photos as far as they show what the first does, (1, 3, H, W); of how many
     equal ones it has the noise, (1, 1, H, W); and by how much each was shifted."""
-    sigma = estimate_noise(given.y, 1)[0]
+    sigma = white_noise(given.y)
     total, shifts = given.y.clone(), [(0, 0)]
     weights, squares = torch.ones_like(given.y[:, :1]), torch.ones_like(given.y[:, :1])
     for other in given.others:
@@ -82,7 +81,7 @@ def pose(given: Given, values: Values) -> Problem:
     # Averaged n times, noise has a standard deviation smaller by √n.
     most = 1.0 if count is None else float(count.max())
     if values["sigma"] == 0:
-        measured = noise_to_remove(y, PYRAMID_LEVELS)
+        measured = noise_to_remove(y)
     else:
         # A stated σ is that of white noise, which is removed at full size alone.
         measured = (values["sigma"] / 127.5 / most**0.5, 0.0)

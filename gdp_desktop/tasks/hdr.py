@@ -8,9 +8,8 @@ from gdp_desktop.degradations.alignment import agreement, shift_between, shifted
 from gdp_desktop.degradations.bracket_noise import noise_of_bracket
 from gdp_desktop.degradations.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.diffusion.quality import unit
 from gdp_desktop.diffusion.quantile import quantile
-from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
+from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import local_light
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
 
@@ -55,7 +54,7 @@ def pose(given: Given, values: Values) -> Problem:
     degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]), told)
     degradation.shifts = shifts
     choose_light(degradation, values["compression"], values["exposure"])
-    noise = noise_of_bracket(y, known, factors, PYRAMID_LEVELS)
+    noise = noise_of_bracket(y, known, factors)
     return Problem(
         y=y,
         degradation=degradation,

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.diffusion.spectrum import Diagonal, Spectrum
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size

@@ -23,17 +23,13 @@ from gdp_desktop.degradations.light import (
 from gdp_desktop.degradations.light_factor import LightFactor
 from gdp_desktop.degradations.noise import noise_to_remove
 from gdp_desktop.diffusion.at_once import done_for_each
-from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.quality import (
-    color_constancy_loss,
-    exposure_loss,
-    smoothness_loss,
-    unit,
-)
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss, smoothness_loss
 from gdp_desktop.diffusion.quantile import quantile
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
 from gdp_desktop.tasks import published
-from gdp_desktop.tasks.denoise import PYRAMID_LEVELS
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
@@ -124,7 +120,7 @@ class LowLight(Degradation):
         return self._with(rows.of(self.light, height), rows.of(tall, height))
 
     def _with(self, light: torch.Tensor, haze: torch.Tensor) -> LowLight:
-        """The same factor, elsewhere."""
+        """This degradation with the same f for another light and haze."""
         part = LowLight(light, self.exposure, self.neutral)
         part.log_factor, part.haze = self.log_factor, haze
         return part
@@ -166,26 +162,32 @@ class LowLight(Degradation):
         hop = _hop(y, FITTED_PIXELS)
         few = self._with(self.light[..., ::hop, ::hop], self.haze)
         dark, bright = y[..., ::hop, ::hop], x0[..., ::hop, ::hop]
-        measured = few._measured_light(dark)
-        emitted = few.light * undo_roll_off(decode(unit(bright)))
+        self.log_factor.lerp_(few._explaining(dark, bright), FIT_DAMPING)
+        # Any factor explains y with some brightness of x; the exposure target decides.
+        explaining = self.log_factor.clone()
+        self.expose(y)
+        self.log_factor.lerp_(explaining, 1 - EXPOSURE_TRUST)
+        self._fit_haze(dark - few(bright), black_level(y))
+
+    def _explaining(self, y: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
+        """log f, (1, 3, 1, 1), of the least squares between y and f·L·x0 in linear light."""
+        measured = self._measured_light(y)
+        emitted = self.light * undo_roll_off(decode(unit(x0)))
         # Clipped values say nothing about the factor.
-        known = ((dark > -0.98) & (dark < 0.98) & (bright < 0.96)).float()
+        known = ((y > -0.98) & (y < 0.98) & (x0 < 0.96)).float()
         energy = (known * emitted.square()).sum() + 1e-8
         factor = (known * measured * emitted).sum() / energy
-        fitted = factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(measured)
-        # Any factor explains y with some brightness of x; the exposure target decides.
-        self.log_factor.lerp_(fitted, FIT_DAMPING)
-        fitted = self.log_factor.clone()
-        self.expose(y)
-        self.log_factor.lerp_(fitted, 1 - EXPOSURE_TRUST)
+        return factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(measured)
 
-        residual = (dark - few(bright)).mean(dim=1, keepdim=True) / 2
+    def _fit_haze(self, residual: torch.Tensor, most: float) -> None:
+        """A gradient step by y - D(x0) on y's scale, which is twice that of the haze."""
+        residual = residual.mean(dim=1, keepdim=True) / 2
         residual = F.adaptive_avg_pool2d(residual, HAZE_GRID)
         with torch.enable_grad():
             haze = self.haze.detach().requires_grad_(True)
             roughness = torch.autograd.grad(smoothness_loss(haze), haze)[0] * haze.numel()
         # A veil adds light: it is not negative, and the darkest pixels cannot be below it.
-        self.haze.add_(0.1 * residual - 0.05 * roughness).clamp_(0, black_level(y))
+        self.haze.add_(0.1 * residual - 0.05 * roughness).clamp_(0, most)
 
     def _balance(self, measured: torch.Tensor) -> torch.Tensor:
         """Per-channel part of log f that takes ``neutral`` of the measured light's colour cast
@@ -237,9 +239,12 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
     variance = box_mean(small.square(), radius) - mean.square()
     slope = variance / (variance + 0.5)
     offset = mean - slope * mean
-    smooth = guide
-    for coefficient, apply in ((slope, smooth.mul_), (offset, smooth.add_)):
-        apply(F.interpolate(box_mean(coefficient, radius), size=y.shape[-2:], mode="bilinear"))
+
+    def at_full_size(coefficient: torch.Tensor) -> torch.Tensor:
+        return F.interpolate(box_mean(coefficient, radius), size=y.shape[-2:], mode="bilinear")
+
+    # In place, as guide, slope and offset at full size would be three pictures more.
+    smooth = guide.mul_(at_full_size(slope)).add_(at_full_size(offset))
     return smooth.sub_(quantile(smooth, 0.98)).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
 
 
@@ -290,7 +295,7 @@ def pose(given: Given, values: Values) -> Problem:
     degradation: Degradation = (
         LightFactor.exposed(y, values["exposure"]) if as_published else linear_light(y, values)
     )
-    noise = noise_to_remove(y, PYRAMID_LEVELS)
+    noise = noise_to_remove(y)
     likeness = likeness_of(values, given.prior_features)
     return Problem(
         y=y,

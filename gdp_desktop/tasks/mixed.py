@@ -54,9 +54,14 @@ class GreyInThree(Grey):
         return OfGrey(Diagonal(torch.ones(1, 1, 1, 1)))
 
 
+def chosen(values: Values) -> list[str]:
+    """The kinds of damage in the order of time."""
+    return [values[place] for place in PLACES if values[place] != "none"]
+
+
 def parts_of(values: Values) -> list[str]:
-    """The kinds of damage in the order of time, or TaskError if they do not go together."""
-    parts = [values[place] for place in PLACES if values[place] != "none"]
+    """The same; TaskError if there are none or they do not go together."""
+    parts = chosen(values)
     if not parts:
         raise TaskError("Nothing was chosen; say what happened to the photo first.")
     for part in parts:
@@ -111,7 +116,7 @@ def pose(given: Given, values: Values) -> Problem:
 
 
 def scale(values: Values) -> int:
-    return SHRINKAGE if "shrink" in [values[place] for place in PLACES] else 1
+    return SHRINKAGE if "shrink" in chosen(values) else 1
 
 
 TASK = Task(
@@ -132,7 +137,7 @@ TASK = Task(
     ),
     default_steps=20,
     scale=scale,
-    mask_is_unknown=lambda values: "missing" in [values[place] for place in PLACES],
-    gives_colours=lambda values: "grey" in [values[place] for place in PLACES],
+    mask_is_unknown=lambda values: "missing" in chosen(values),
+    gives_colours=lambda values: "grey" in chosen(values),
     order=70,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gdp_desktop.degradations.noise import estimate_noise
+from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.tasks.param import Param, Values
 
 
@@ -14,4 +14,4 @@ def noise_setting(help: str) -> Param:
 
 def noise_of(y: torch.Tensor, values: Values, least: float = 0.0) -> float:
     """σ_y in units of x in [-1, 1]: as stated, or as measured in y but at least ``least``."""
-    return values["noise"] / 127.5 or max(estimate_noise(y, 1)[0], least)
+    return values["noise"] / 127.5 or max(white_noise(y), least)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# The key of an Option and one of its choices: the setting matters only there.  Elsewhere it is not
-# shown, and keeps its value.
-# A setting matters if this option, or one of these, has this choice.
+# (keys, choice): a setting matters while the option of this key, or of one of these, has this
+# choice; else it is not shown and keeps its value.
 Condition = tuple[str | tuple[str, ...], str]
 
 

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.degradations.blur import mirrored
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation, enlarged, halved
-from gdp_desktop.diffusion.spectrum import Spectrum
-from gdp_desktop.image.geometry import Size
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
@@ -18,8 +17,13 @@ HELP = """Makes a small photo two, four or eight times as wide and high and adds
 fits; shrunk again, the result is the photo you gave."""
 
 
-class Downsampling(BlockMean):
-    """Block means; a pyramid level below the photo's own size is plain shrinking."""
+class Shrinking(Degradation):
+    """Shrinking by a whole ``factor``; a pyramid level below the photo's own size is plain
+    shrinking."""
+
+    pointwise = False
+    linear = True
+    factor: int
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:
         return enlarged(y, self.factor).clamp(-1, 1)
@@ -34,7 +38,11 @@ class Downsampling(BlockMean):
         return {"scale": float(self.factor)}
 
 
-class BicubicDownsampling(Downsampling):
+class Downsampling(Shrinking, BlockMean):
+    """As a sensor of fewer pixels does it: block means."""
+
+
+class BicubicDownsampling(Shrinking):
     """Antialiased bicubic shrinking by an even factor s, as most programs do it: Keys' cubic
     (a = -½) stretched to 4·s taps, the photo continued by its mirror image.
 
@@ -45,7 +53,8 @@ class BicubicDownsampling(Downsampling):
     profile: torch.Tensor
 
     def __init__(self, factor: int) -> None:
-        super().__init__(factor)
+        super().__init__()
+        self.factor = self.shrinks_by = factor
         offsets = (torch.arange(4 * factor, dtype=torch.float64) + 0.5) / factor - 2
         profile = keys_cubic(offsets)
         self.register_buffer("profile", (profile / profile.sum()).float())
@@ -57,9 +66,6 @@ class BicubicDownsampling(Downsampling):
             stride = [self.factor if n > 1 else 1 for n in taps.shape[-2:]]
             x = F.conv2d(mirrored(x, reach, side), taps, stride=stride, groups=channels)
         return x
-
-    def spectrum(self, size: Size) -> Spectrum | None:
-        return None
 
     @property
     def reach(self) -> int:  # type: ignore[override]
@@ -74,7 +80,7 @@ def keys_cubic(offsets: torch.Tensor, a: float = -0.5) -> torch.Tensor:
     return torch.where(size <= 1, near, torch.where(size < 2, far, 0.0))
 
 
-KERNELS: dict[str, type[Downsampling]] = {"block": Downsampling, "bicubic": BicubicDownsampling}
+KERNELS: dict[str, type[Shrinking]] = {"block": Downsampling, "bicubic": BicubicDownsampling}
 
 
 def pose(given: Given, values: Values) -> Problem:

@@ -127,7 +127,7 @@ class Task:
     others: tuple[int, int] = (0, 0)
     # The pyramid ends at the level whose short side is about this long; None: full size only.
     coarse_side: int | None = 256
-    # Even of a small photo there are so many levels.
+    # The fewest levels, however small the photo is.
     least_levels: int = 1
     # Whether the result may have colours that the photo has not: a grey photo else stays grey.
     gives_colours: Callable[[Values], bool] = field(default=lambda values: False)

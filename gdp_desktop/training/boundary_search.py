@@ -22,6 +22,7 @@ from gdp_desktop.methods.method import Assignment, result_of
 from gdp_desktop.tasks.param import TaskError, Values
 from gdp_desktop.tasks.task import Given, Problem, Task
 from gdp_desktop.training.crops import load_pixels
+from gdp_desktop.training.validation import as_x0
 
 # Of a mask that a task needs: share of unknown blocks, and their side.
 UNKNOWN_SHARE, UNKNOWN_BLOCK = 0.25, 8
@@ -90,8 +91,7 @@ def made_pairs(
         if isinstance(pixels, PhotoError) or min(pixels.shape[:2]) < side:
             continue
         top, left = (int(rng.integers(n - side + 1)) for n in pixels.shape[:2])
-        crop = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
-        clean = crop.permute(2, 0, 1)[None].float().div(127.5).sub(1).contiguous()
+        clean = as_x0(pixels[top : top + side, left : left + side]).contiguous()
         generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
         pairs.append(Pair(clean, degraded(task, values, clean, generator)))
     if not pairs:

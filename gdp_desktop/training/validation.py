@@ -43,7 +43,7 @@ def denoising_psnr(
     totals: dict[int, list[float]] = {sigma: [] for sigma in SIGMAS}
     for number, pixels in enumerate(photos):
         crop = middle(pixels, VALIDATION_SIDE, network.config.stride)
-        x0 = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        x0 = as_x0(crop)
         generator = torch.Generator().manual_seed(number)
         for sigma in SIGMAS:
             noise = torch.randn(x0.shape, generator=generator)
@@ -51,6 +51,11 @@ def denoising_psnr(
                                     sigma / 127.5)
             totals[sigma].append(psnr(denoised.cpu().numpy() * 127.5, x0.numpy() * 127.5))
     return {sigma: float(np.mean(values)) for sigma, values in totals.items() if values}
+
+
+def as_x0(pixels: np.ndarray) -> torch.Tensor:
+    """(H, W, 3) uint8 -> (1, 3, H, W) in [-1, 1]"""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
 
 
 def denoise_once(network: UNet, noisy: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -77,7 +82,7 @@ def x0_error_table(
     sigmas = np.geomspace(0.01, 150, 15)
     squares = np.zeros(len(sigmas))
     for number, crop in enumerate(crops):
-        x0 = torch.from_numpy(crop.copy()).permute(2, 0, 1)[None].float().div(127.5).sub(1)
+        x0 = as_x0(crop)
         generator = torch.Generator().manual_seed(number)
         for k, sigma in enumerate(sigmas):
             noisy = x0 + float(sigma) * torch.randn(x0.shape, generator=generator)

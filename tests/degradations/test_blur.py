@@ -20,7 +20,7 @@ from gdp_desktop.degradations.kernels import (
     on_the_simplex,
     published_kernel,
 )
-from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.image.geometry import Size
 from tests.degradations.random_picture import picture
 

@@ -11,7 +11,8 @@ from torch.func import jvp, vjp
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.composition import Composition
 from gdp_desktop.degradations.kernels import gaussian_kernel
-from gdp_desktop.diffusion.degradation import Degradation, halved
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.inpainting import Masking
 from gdp_desktop.tasks.low_light import LowLight

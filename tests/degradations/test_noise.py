@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove
-from gdp_desktop.diffusion.degradation import halved
+from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove, white_noise
+from gdp_desktop.diffusion.resampling import halved
 
 LEVELS = 4
 
@@ -60,20 +60,20 @@ def test_white_noise_halves_from_level_to_level() -> None:
 
 
 def test_more_noise_is_found_to_be_more() -> None:
-    found = [estimate_noise(noisy(sigma), 1)[0] for sigma in (0.5, 1, 2, 4, 8, 16, 32)]
+    found = [white_noise(noisy(sigma)) for sigma in (0.5, 1, 2, 4, 8, 16, 32)]
     assert found == sorted(found)
 
 
 def test_structure_is_not_taken_for_noise() -> None:
     textured = noisy(3)
     textured[..., :, :160] += 0.3 * torch.sign(torch.randn(1, 1, 256, 160))
-    assert 127.5 * estimate_noise(textured, 1)[0] == pytest.approx(3, rel=0.25)
+    assert 127.5 * white_noise(textured) == pytest.approx(3, rel=0.25)
 
 
 def test_clipped_parts_do_not_hide_the_noise() -> None:
     half = noisy(8)
     half[..., 128:, :] = 1.0
-    assert 127.5 * estimate_noise(half, 1)[0] == pytest.approx(8, rel=0.15)
+    assert 127.5 * white_noise(half) == pytest.approx(8, rel=0.15)
 
 
 def test_a_picture_without_noise_has_none() -> None:
@@ -85,7 +85,7 @@ def test_a_picture_without_noise_has_none() -> None:
 def test_a_drawing_with_flat_and_hatched_parts_has_no_noise() -> None:
     drawing = torch.full((1, 3, 256, 256), 0.2)
     drawing[..., :128, ::2] = -0.2
-    assert 127.5 * estimate_noise(drawing, 1)[0] < 1
+    assert 127.5 * white_noise(drawing) < 1
 
 
 def test_a_picture_of_one_pixel_has_no_noise_at_any_level() -> None:
@@ -112,7 +112,7 @@ def test_any_picture_gives_finite_numbers(shape: tuple[int, int], kind: str) -> 
 
 def test_one_channel_will_do() -> None:
     grey = noisy(10)[:, :1]
-    assert 127.5 * estimate_noise(grey, 1)[0] == pytest.approx(10, rel=0.35)
+    assert 127.5 * white_noise(grey) == pytest.approx(10, rel=0.35)
 
 
 @pytest.mark.parametrize("factor", [1 / 3, 1 / 12])
@@ -121,8 +121,8 @@ def test_the_noise_of_photons_is_measured_where_the_photo_is_dark(factor: float)
     generator = torch.Generator().manual_seed(0)
     dark = 2 * encode(torch.poisson(3000 * light, generator=generator) / 3000) - 1
     noise = dark - (2 * encode(light) - 1)
-    assert estimate_noise(dark, 1)[0] == pytest.approx(deviations(noise, 1)[0], rel=0.2)
-    assert noise_to_remove(dark, LEVELS) == (estimate_noise(dark, 1)[0], 0)
+    assert white_noise(dark) == pytest.approx(deviations(noise, 1)[0], rel=0.2)
+    assert noise_to_remove(dark, LEVELS) == (white_noise(dark), 0)
 
 
 @pytest.mark.parametrize("quality", [75, 85, 95])
@@ -155,7 +155,7 @@ def test_white_noise_is_removed_at_full_size_alone(sigma: float) -> None:
     measured = estimate_noise(textured, LEVELS)
     assert measured[1] > 0.65 * measured[0]
     for y in (noisy(sigma), textured):
-        assert noise_to_remove(y, LEVELS) == (estimate_noise(y, 1)[0], 0)
+        assert noise_to_remove(y, LEVELS) == (white_noise(y), 0)
 
 
 def test_all_of_shared_noise_is_removed_and_its_finest_band_is_the_least_of_it() -> None:

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.composition import Composition
 from gdp_desktop.degradations.kernels import disk_kernel
-from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation, enlarged
+from gdp_desktop.diffusion.degradation import SMALLEST_SINGULAR, BlockMean, Degradation
 from gdp_desktop.diffusion.linear import linearised
+from gdp_desktop.diffusion.resampling import enlarged
 from gdp_desktop.diffusion.spectrum import (
     Diagonal,
     Means,

@@ -9,7 +9,7 @@ import torch
 
 from gdp_desktop.degradations.light import decode, encode
 from gdp_desktop.degradations.quad_prior import QuadDifference, features
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 
 
 def picture(seed: int = 0) -> torch.Tensor:

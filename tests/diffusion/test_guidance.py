@@ -8,7 +8,7 @@ from torch import nn
 
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.kernels import gaussian_kernel
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation, halved
+from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.guidance import (
     SMALLEST_SIGMA,
@@ -22,6 +22,7 @@ from gdp_desktop.diffusion.quality import (
     exposure_loss,
     smoothness_loss,
 )
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.samplers import ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig

@@ -21,6 +21,7 @@ from gdp_desktop.image import files
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_SUFFIXES
+from gdp_desktop.image.metadata import EXIF_START
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 
 from .conftest import raising
@@ -505,9 +506,24 @@ def test_a_scan_stays_as_large_in_print(given: str, suffix: str, tmp_path: Path)
     target = tmp_path / f"result{suffix}"
     save_photo(load_photo(source), target)
     with Image.open(target) as image:
-        exif = image.getexif()
+        exif, told = image.getexif(), image.info.get("dpi")
     assert [float(exif[tag]) for tag in (0x011A, 0x011B)] == pytest.approx([600, 300], abs=0.02)
     assert exif[0x0128] == 2
+    if suffix in (".png", ".tif", ".tiff"):  # they have a place of their own for it
+        assert told == pytest.approx((600, 300), abs=0.02)
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(2, 300), (3, 762), (1, None)])
+def test_png_says_how_large_it_is_in_print_as_its_camera_data_does(
+    unit: int, expected: int | None, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x011A] = exif[0x011B] = 300.0
+    exif[0x0128] = unit
+    save_photo(Photo(smooth(20, 30), exif=EXIF_START + exif.tobytes()), tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        found = image.info.get("dpi")
+    assert found == (expected and pytest.approx((expected, expected), abs=0.02))
 
 
 def test_no_resolution_is_made_up(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from gdp_desktop.restoration.cost import BFLOAT16_GAIN, WINDOWS_PER_JOB, cost
 from gdp_desktop.restoration.estimate import estimate, price
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.prepare import prepare
-from gdp_desktop.restoration.priors import measured_speed, seconds_of
 from gdp_desktop.restoration.restore import restore
+from gdp_desktop.restoration.timing import measured_speed, seconds_of
 
 SPEED = Speed(2.0, 512, "cpu", "float32")
 
@@ -161,7 +161,7 @@ def test_jobs_at_once_share_what_is_free(
 ) -> None:
     """What the others hold is not there for this one."""
     alone = job()
-    needed = prepare(alone).memory
+    needed = prepare(alone).room.bytes
     monkeypatch.setattr(memory, "free_bytes", lambda: 0)
     monkeypatch.setattr(memory, "held_bytes", lambda: needed)
     prepare(alone)

@@ -18,10 +18,10 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
 from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.memory import (
-    Load,
+    Footprint,
     fitting_batch,
-    load_before_posing,
-    load_of,
+    footprint_before_posing,
+    footprint_of,
     needed_bytes,
     network_bytes,
     rows_at_once,
@@ -55,8 +55,8 @@ def problem(size: Size, degradation: Degradation) -> Problem:
 
 
 def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> int:
-    before = Load(0, 0)
-    return load_of(before, problem(size, degradation), size, METHODS[method], PRIOR).solving
+    before = Footprint(0, 0)
+    return footprint_of(before, problem(size, degradation), size, METHODS[method], PRIOR).solving
 
 
 def test_rows_at_once_follow_the_reach() -> None:
@@ -73,13 +73,15 @@ def test_rows_at_once_follow_the_reach() -> None:
 def test_a_card_that_sees_more_at_once_holds_more(degradation: Degradation) -> None:
     size = Size(3000, 2000)
     held = [
-        load_of(Load(0, 0), problem(size, degradation), size, ADAPTIVE, ON_CARD, batch).solving
+        footprint_of(
+            Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, ON_CARD, batch
+        ).solving
         for batch in (1, 2, 8)
     ]
     assert held == sorted(set(held))
     here = solving(size, degradation)
-    assert here == load_of(
-        Load(0, 0), problem(size, degradation), size, ADAPTIVE, PRIOR, 8
+    assert here == footprint_of(
+        Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, PRIOR, 8
     ).solving
 
 
@@ -115,52 +117,53 @@ def test_more_photos_take_more(task) -> None:
     size = Size(2000, 1500)
     fewest, most = task.others
     counts = range(1 + fewest, 2 + most)
-    loads = [load_before_posing(task, 3 * size.pixels, size, count).bytes for count in counts]
-    assert loads == sorted(loads) and len(set(loads)) == len(loads)
-    assert all(load >= 12 * size.pixels * count for load, count in zip(loads, counts, strict=True))
+    held = [footprint_before_posing(task, 3 * size.pixels, size, n).bytes for n in counts]
+    assert held == sorted(held) and len(set(held)) == len(held)
+    assert all(b >= 12 * size.pixels * n for b, n in zip(held, counts, strict=True))
 
 
 def test_the_greater_of_posing_and_solving_counts() -> None:
-    assert Load(5, 7, 3).bytes == 12 and Load(5, 7, 30).bytes == 35
+    assert Footprint(5, 7, 3).bytes == 12 and Footprint(5, 7, 30).bytes == 35
 
 
 def test_a_wider_network_and_a_way_back_take_more(loaded: LoadedPrior) -> None:
     size = Size(1000, 1000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
-    back = load_of(Load(0, 0), problem(size, Noise(0.1)), size, METHODS["dps"], PRIOR)
-    assert network_bytes(back, size, loaded, 1) > 4 * network_bytes(load, size, loaded, 1)
+    footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    back = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, METHODS["dps"], PRIOR)
+    assert network_bytes(back, size, loaded, 1) > 4 * network_bytes(footprint, size, loaded, 1)
     wide = replace(loaded, picture_bytes=8 * loaded.picture_bytes)
-    assert needed_bytes(load, size, wide, 1) > needed_bytes(load, size, loaded, 1)
+    assert needed_bytes(footprint, size, wide, 1) > needed_bytes(footprint, size, loaded, 1)
     # Eight channels of folded 2×2 pixels, in bfloat16 where the processor has it.
     assert loaded.picture_bytes == 8 * (2 if loaded.precision == "bfloat16" else 4) / 4
 
 
 def test_the_batch_gives_way_first(loaded: LoadedPrior) -> None:
     size = Size(3000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
     for fits in (1, 2, 4):
-        limit = needed_bytes(load, size, loaded, fits)
-        assert fitting_batch(4, limit, load, size, loaded) == fits
-    assert fitting_batch(8, None, load, size, loaded) == 8
-    assert fitting_batch(8, 1, load, size, loaded) == 1
+        limit = needed_bytes(footprint, size, loaded, fits)
+        assert fitting_batch(4, limit, footprint, size, loaded) == fits
+    assert fitting_batch(8, None, footprint, size, loaded) == 8
+    assert fitting_batch(8, 1, footprint, size, loaded) == 1
 
 
 def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrior) -> None:
     size = Size(3000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
-    assert network_bytes(load, size, loaded, 4) == network_bytes(load, size, loaded, 8)
+    footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
+    assert network_bytes(footprint, size, loaded, 4) == network_bytes(footprint, size, loaded, 8)
     small = Size(200, 2000)
-    assert network_bytes(load, small, loaded, 1) == network_bytes(load, small, loaded, 2)
+    assert network_bytes(footprint, small, loaded, 1) == network_bytes(footprint, small, loaded, 2)
 
 
 def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = Size(3000, 2000)
-    load = load_of(Load(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, ON_CARD, 4)
-    one, two, four = (network_bytes(load, size, ON_CARD, batch) for batch in (1, 2, 4))
-    in_main = network_bytes(load, size, PRIOR, 1)
-    assert needed_bytes(load, size, ON_CARD, 4) == needed_bytes(load, size, PRIOR, 1) - in_main
+    footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, ON_CARD, 4)
+    one, two, four = (network_bytes(footprint, size, ON_CARD, batch) for batch in (1, 2, 4))
+    in_main = network_bytes(footprint, size, PRIOR, 1)
+    needed = needed_bytes(footprint, size, PRIOR, 1)
+    assert needed_bytes(footprint, size, ON_CARD, 4) == needed - in_main
     for free, fits in ((2.1 * four, 4), (1.9 * four, 2), (1.9 * two, 1), (0, 1)):
         monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
-        assert fitting_batch(4, None, load, size, ON_CARD) == fits
+        assert fitting_batch(4, None, footprint, size, ON_CARD) == fits

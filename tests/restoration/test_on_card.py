@@ -17,7 +17,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.restoration import memory, prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Preview, Recipe
-from gdp_desktop.restoration.memory import Load, fits_on_card
+from gdp_desktop.restoration.memory import Footprint, fits_on_card
 from gdp_desktop.restoration.priors import LoadedPrior
 from tests.methods.test_laws import network_prior
 from tests.pretended_card import CARD, pretended_card
@@ -95,9 +95,9 @@ def test_what_needs_more_than_the_card_has_stays_in_main_memory(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = LoadedPrior(prior(), "tiny", "", "cuda", picture_bytes=8.0)
-    load, size = Load(given=0, posing=0, solving=600), Size(64, 64)
-    network = memory.network_bytes(load, size, loaded, 1)
+    footprint, size = Footprint(given=0, posing=0, solving=600), Size(64, 64)
+    network = memory.network_bytes(footprint, size, loaded, 1)
     for free, expected in (((600 + network) / memory.CARD_SHARE, True), (600 + network, False)):
         monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
-        assert fits_on_card(load, size, loaded, 1) is expected
-        assert not fits_on_card(load, size, replace(loaded, device="cpu"), 1)
+        assert fits_on_card(footprint, size, loaded, 1) is expected
+        assert not fits_on_card(footprint, size, replace(loaded, device="cpu"), 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gdp_desktop.diffusion.degradation import Degradation, enlarged, halved
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from gdp_desktop.diffusion.degradation import halved
-from gdp_desktop.tasks.super_resolution import KERNELS, BicubicDownsampling, Downsampling
+from gdp_desktop.diffusion.resampling import halved
+from gdp_desktop.tasks.super_resolution import KERNELS, BicubicDownsampling, Shrinking
 from tests.degradations.random_picture import picture
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
@@ -17,7 +17,7 @@ every_scale = pytest.mark.parametrize("scale", [2, 4, 8])
 @every_kernel
 @every_scale
 @pytest.mark.parametrize("shape", [(2, 3), (1, 5), (4, 4)])
-def test_adjoint(kernel: type[Downsampling], scale: int, shape: tuple[int, int]) -> None:
+def test_adjoint(kernel: type[Shrinking], scale: int, shape: tuple[int, int]) -> None:
     degradation = kernel(scale).double()
     x = picture(shape[0] * scale, shape[1] * scale).requires_grad_(True)
     y = degradation(x)
@@ -32,14 +32,14 @@ def test_adjoint(kernel: type[Downsampling], scale: int, shape: tuple[int, int])
 
 @every_kernel
 @every_scale
-def test_light_is_kept(kernel: type[Downsampling], scale: int) -> None:
+def test_light_is_kept(kernel: type[Shrinking], scale: int) -> None:
     flat = torch.full((1, 3, 3 * scale, 4 * scale), -0.3)
     assert torch.allclose(kernel(scale)(flat), torch.full((1, 3, 3, 4), -0.3), atol=1e-6)
 
 
 @every_kernel
 @every_scale
-def test_a_crop_shrinks_as_the_whole_does(kernel: type[Downsampling], scale: int) -> None:
+def test_a_crop_shrinks_as_the_whole_does(kernel: type[Shrinking], scale: int) -> None:
     x, degradation = picture(12 * scale, 12 * scale), kernel(scale)
     whole = degradation(x)[..., 4:10, 3:9]
     crop = degradation(x[..., 2 * scale :, scale : 11 * scale])[..., 2:8, 2:8]
@@ -56,7 +56,7 @@ def test_bicubic_is_what_other_programs_call_so(scale: int) -> None:
 
 
 @every_kernel
-def test_the_same_small_photo_belongs_to_every_level(kernel: type[Downsampling]) -> None:
+def test_the_same_small_photo_belongs_to_every_level(kernel: type[Shrinking]) -> None:
     x = F.interpolate(picture(6, 8), scale_factor=16, mode="bicubic").clamp(-1, 1)
     degradation = kernel(8)
     y = degradation(x)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.degradations.exposures import Exposures, relative_exposures, unclipped
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Assignment

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch.func import jvp, vjp
 
 from gdp_desktop.degradations.light import decode, encode, undo_roll_off
-from gdp_desktop.diffusion.degradation import Degradation, halved
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import TASKS, task_named

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.quality import unit
+from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import LowLight, box_mean
 
 
