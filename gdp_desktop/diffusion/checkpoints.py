@@ -1,4 +1,4 @@
-"""Weights on disk: detect what a file is, then load it."""
+"""This program's own files of weights, and the error for weights that cannot be used."""
 
 from __future__ import annotations
 

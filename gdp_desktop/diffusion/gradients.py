@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from gdp_desktop.diffusion.linear import Linear, pulled_through
+from gdp_desktop.diffusion.linear import Linear, Map, pulled_through
 from gdp_desktop.diffusion.quality import QualityTerm
 
 FIRST_ITERATIONS = 10
@@ -40,7 +40,7 @@ class DataTerm:
     def __init__(self) -> None:
         self._direction: torch.Tensor | None = None
 
-    def look(self, function: Linear, y: torch.Tensor, x: torch.Tensor) -> None:
+    def look(self, function: Map, y: torch.Tensor, x: torch.Tensor) -> None:
         variable = x.detach().requires_grad_(True)
         with torch.enable_grad():
             predicted = function(variable)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import torch
 
-Linear = Callable[[torch.Tensor], torch.Tensor]
+Map = Callable[[torch.Tensor], torch.Tensor]
+# A map with f(ax + bx') = af(x) + bf(x').
+Linear = Map
 
 
-def linearised(
-    function: Linear, x: torch.Tensor
-) -> tuple[torch.Tensor, Linear, Linear]:
+def linearised(function: Map, x: torch.Tensor) -> tuple[torch.Tensor, Linear, Linear]:
     """f(x), and the Jacobian J of f at x and its adjoint Jᵀ as functions; all without gradients.
 
     Plain reverse mode, twice for J: Jᵀw is linear in w, and its derivative towards w is J.  The
@@ -32,7 +32,7 @@ def linearised(
     return predicted.detach(), forward, adjoint
 
 
-def pointwise_slope(function: Linear, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def pointwise_slope(function: Map, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """f(x) and f'(x) of an f whose every value depends on the same value of x alone."""
     with torch.enable_grad():
         variable = x.detach().requires_grad_(True)

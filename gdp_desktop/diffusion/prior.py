@@ -221,7 +221,7 @@ class EpsPrior:
     def _output(self, x_t: torch.Tensor, i: int) -> torch.Tensor:
         height, width = x_t.shape[-2:]
         rows, columns = (
-            mirrored(n, max(n, self.window), x_t.device) for n in (height, width)
+            mirrored_indices(n, max(n, self.window), x_t.device) for n in (height, width)
         )
         x_in = x_t[..., rows[:, None], columns].to(self.device)
         timestep = int(self.schedule.timesteps[i])
@@ -285,7 +285,7 @@ def pulled_back(
     return torch.cat([each_at_once(lambda both: back(*both), [pair])[0] for pair in pairs])
 
 
-def mirrored(length: int, wanted: int, device: torch.device | None = None) -> torch.Tensor:
+def mirrored_indices(length: int, wanted: int, device: torch.device | None = None) -> torch.Tensor:
     """Indices 0 … length-1 and back again, as often as it takes to be ``wanted`` many."""
     position = torch.arange(wanted, device=device) % (2 * length)
     return torch.minimum(position, 2 * length - 1 - position)

@@ -32,9 +32,64 @@ from gdp_desktop.tasks.published import SIDE, kappa
 PUBLISHED_VALUES = 3 * SIDE**2
 FIRST_SCALE = 3000.0  # released with the wrong sign, which its first step makes good
 PUBLISHED_RATE = 0.01
-# The mask M of y = k * x + M: as released, and smooth with so many values along a side.
+# The mask M of y = k * x + M: as released, and smooth with this many values along a side.
 PUBLISHED_MASK_RATE, PUBLISHED_MASK_START = 1.0, 1e-4
 SMOOTH_MASK_RATE, SMOOTH_MASK_SIDE = 0.1, 8
+
+
+class Veil:
+    """M of y = k * x + M, on y's scale, which is twice that of [0, 1].  This one is none."""
+
+    def __init__(self, y: torch.Tensor) -> None:
+        """For a photo y (1, C, H, W)."""
+
+    def laid_over(self, y: torch.Tensor) -> torch.Tensor:
+        return y
+
+    def taken_off(self, y: torch.Tensor) -> torch.Tensor:
+        return y
+
+    def learn(self, residual: torch.Tensor) -> None:
+        """One step from y - D(x̃0)."""
+
+
+class SmoothVeil(Veil):
+    """A few values for each channel, (1, C, 8, 8), stretched over the photo."""
+
+    def __init__(self, y: torch.Tensor) -> None:
+        self.values = y.new_zeros(1, y.shape[1], SMOOTH_MASK_SIDE, SMOOTH_MASK_SIDE)
+
+    def laid_over(self, y: torch.Tensor) -> torch.Tensor:
+        return y + self.over(y)
+
+    def taken_off(self, y: torch.Tensor) -> torch.Tensor:
+        return y - self.over(y)
+
+    def over(self, y: torch.Tensor) -> torch.Tensor:
+        """M for every value of y."""
+        return F.interpolate(self.values, size=y.shape[-2:], mode="bilinear")
+
+    def learn(self, residual: torch.Tensor) -> None:
+        left = F.adaptive_avg_pool2d(residual, SMOOTH_MASK_SIDE)
+        self.values = self.values + SMOOTH_MASK_RATE * left
+
+
+class PublishedVeil(SmoothVeil):
+    """As released: any light at every value, (1, C, H, W), a very little at a time."""
+
+    def __init__(self, y: torch.Tensor) -> None:
+        uniform = torch.rand(y.shape, generator=torch.Generator().manual_seed(0))
+        self.values = 2 * PUBLISHED_MASK_START * uniform.to(y)
+
+    def over(self, y: torch.Tensor) -> torch.Tensor:
+        return self.values
+
+    def learn(self, residual: torch.Tensor) -> None:
+        slope = -2 * residual / PUBLISHED_VALUES
+        self.values = self.values - PUBLISHED_MASK_RATE * slope
+
+
+VEILS: dict[str, type[Veil]] = {"none": Veil, "smooth": SmoothVeil, "paper": PublishedVeil}
 
 
 class BlindRestoration(GenerativeDiffusionPrior):
@@ -47,29 +102,16 @@ class BlindRestoration(GenerativeDiffusionPrior):
         # What y says about x, value by value.
         like_x = len(self.y) == 1 and self.y.shape[-2:] == given.size.shape
         self.target = self.y if like_x else self.degradation.initial(self.y)
-        self.on_simplex = given.values["kernel"] == "simplex"
         self.kernel_term = DataTerm()  # of the kernel, x̃0 being given
-        if isinstance(self.degradation, BlindBlur) and not self.on_simplex:
-            # One for each channel, (3, h, w).
+        # One for each channel, (3, h, w), where any pattern may be the kernel.
+        self.kernels: torch.Tensor | None = None
+        if isinstance(self.degradation, BlindBlur) and given.values["kernel"] == "paper":
             self.kernels = self.degradation.kernel.expand(self.y.shape[1], -1, -1).clone()
-        self.mask_kind = given.values["mask"]
-        self.mask = self.y.new_zeros(1, 1, 1, 1)
-        if self.mask_kind == "smooth":
-            self.mask = self.y.new_zeros(1, self.y.shape[1], SMOOTH_MASK_SIDE, SMOOTH_MASK_SIDE)
-        elif self.mask_kind == "paper":
-            uniform = torch.rand(self.y.shape, generator=torch.Generator().manual_seed(0))
-            self.mask = 2 * PUBLISHED_MASK_START * uniform.to(self.y)
+        self.veil = VEILS[given.values["mask"]](self.y)
 
     def degraded(self, x: torch.Tensor) -> torch.Tensor:
-        has_kernels = isinstance(self.degradation, BlindBlur) and not self.on_simplex
-        y = _blurred(x, self.kernels) if has_kernels else super().degraded(x)
-        return y if self.mask_kind == "none" else y + self._mask_like(self.y)
-
-    def _mask_like(self, y: torch.Tensor) -> torch.Tensor:
-        """M, which is added to what the degradation makes of x; y's scale, twice that of [0, 1]."""
-        if self.mask.shape == y.shape:
-            return self.mask
-        return F.interpolate(self.mask, size=y.shape[-2:], mode="bilinear")
+        blurred = super().degraded(x) if self.kernels is None else _blurred(x, self.kernels)
+        return self.veil.laid_over(blurred)
 
     def kappa(self) -> float:
         return kappa(self.adaptive_scale, self.values_per_pixel)
@@ -93,38 +135,35 @@ class BlindRestoration(GenerativeDiffusionPrior):
 
     def learn(self, x: torch.Tensor) -> None:
         self._learn_degradation(x)
-        if self.mask_kind == "smooth":
-            left = F.adaptive_avg_pool2d(self.data.residual, SMOOTH_MASK_SIDE)
-            self.mask = self.mask + SMOOTH_MASK_RATE * left
-        elif self.mask_kind == "paper":
-            slope = -2 * self.data.residual / PUBLISHED_VALUES
-            self.mask = self.mask - PUBLISHED_MASK_RATE * slope
+        self.veil.learn(self.data.residual)
 
     def _learn_degradation(self, x: torch.Tensor) -> None:
         if not isinstance(self.degradation, BlindBlur):
             super().learn(x)
-        elif self.on_simplex:
+        elif self.kernels is None:
             self._learn_on_the_simplex(self.degradation, x)
         else:
-            self._learn_as_published(self.degradation, x)
+            self._learn_as_published(self.degradation, self.kernels, x)
 
     def _learn_on_the_simplex(self, blur: BlindBlur, x: torch.Tensor) -> None:
         """A projected gradient step, as long as is safe.  It is differences that have to agree:
         the values of a photo are so alike that they hardly tell one kernel from another."""
         term = self.kernel_term
-        wanted = _differences(self.y - self._mask_like(self.y))
+        wanted = _differences(self.veil.taken_off(self.y))
         term.look(lambda kernel: _differences(_blurred(x, kernel)), wanted, blur.kernel)
         blur.replace(on_the_simplex(blur.kernel - term.gradient / term.curvature))
 
-    def _learn_as_published(self, blur: BlindBlur, x: torch.Tensor) -> None:
+    def _learn_as_published(
+        self, blur: BlindBlur, kernels: torch.Tensor, x: torch.Tensor
+    ) -> None:
         """Plain gradient descent on the mean squared error in [0, 1]: nothing keeps the kernel
         positive or its sum at 1.  Every channel has a kernel of its own; told and saved is their
         mean."""
         term = self.kernel_term
-        wanted = self.y - self._mask_like(self.y)
-        term.look(partial(_blurred, unit(x)), unit(wanted), self.kernels)
-        self.kernels -= PUBLISHED_RATE * 2 * term.gradient / self.y.numel()
-        blur.replace(self.kernels.mean(dim=0))
+        wanted = self.veil.taken_off(self.y)
+        term.look(partial(_blurred, unit(x)), unit(wanted), kernels)
+        kernels -= PUBLISHED_RATE * 2 * term.gradient / self.y.numel()
+        blur.replace(kernels.mean(dim=0))
 
 
 def _blurred(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:

@@ -28,8 +28,8 @@ is too high. If you cannot tell, let the program find the blur itself."""
 DOUBT_OF_BLIND = 1.5 / 127.5
 
 
-def blur_of(values: Values, given: Given) -> Blur:
-    """The blur that the user describes, for the photo (1, 3, H, W)."""
+def blur_of(given: Given, values: Values) -> Blur:
+    """The blur that the user describes; y (1, 3, H, W) shows it or bounds its size."""
     y = given.y
     match values["kind"]:
         case "gaussian":
@@ -57,7 +57,7 @@ def pose(given: Given, values: Values) -> Problem:
     if values["kind"] == "blind":
         noise = math.hypot(noise, DOUBT_OF_BLIND)
     return Problem(
-        y=y, degradation=blur_of(values, given), sigma_y=(noise,),
+        y=y, degradation=blur_of(given, values), sigma_y=(noise,),
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
         published=published.DEBLURRING,
     )

@@ -69,10 +69,10 @@ def test_respacing_keeps_the_noise_levels(few: Schedule) -> None:
     assert len(few) == len(steps) and bool((steps.diff() > 0).all())
     assert 0 <= int(steps[0]) and int(steps[-1]) < 1000
     # The network is still told the original index, and ᾱ is the original one there.
-    assert torch.allclose(few.alphas_cumprod, FULL.alphas_cumprod[steps], rtol=1e-12, atol=0)
+    assert torch.allclose(few.alphas_cumprod, FULL.alphas_cumprod[steps], rtol=1e-11, atol=0)
     previous = torch.cat([torch.ones(1).double(), FULL.alphas_cumprod[steps][:-1]])
     rebuilt = 1 - FULL.alphas_cumprod[steps] / previous
-    assert torch.allclose(few.betas, rebuilt, rtol=1e-12, atol=0)
+    assert torch.allclose(few.betas, rebuilt, rtol=1e-11, atol=0)
     assert bool((few.betas > 0).all() & (few.betas < 1).all())
 
 

@@ -21,7 +21,6 @@ from gdp_desktop.image import files
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError
 from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_SUFFIXES
-from gdp_desktop.image.metadata import EXIF_START
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 
 from .conftest import raising
@@ -520,7 +519,7 @@ def test_png_says_how_large_it_is_in_print_as_its_camera_data_does(
     exif = Image.Exif()
     exif[0x011A] = exif[0x011B] = 300.0
     exif[0x0128] = unit
-    save_photo(Photo(smooth(20, 30), exif=EXIF_START + exif.tobytes()), tmp_path / "a.png")
+    save_photo(Photo(smooth(20, 30), exif=exif.tobytes()), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         found = image.info.get("dpi")
     assert found == (expected and pytest.approx((expected, expected), abs=0.02))

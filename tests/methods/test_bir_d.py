@@ -13,7 +13,7 @@ from gdp_desktop.degradations.kernels import fitted_into, motion_kernel
 from gdp_desktop.diffusion.prior import Denoised
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
-from gdp_desktop.methods.bir_d import PUBLISHED_MASK_START, BlindRestoration
+from gdp_desktop.methods.bir_d import PUBLISHED_MASK_START, BlindRestoration, SmoothVeil
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks.task import Problem
 from tests.gaussian_prior import GaussianPrior
@@ -103,6 +103,7 @@ def test_as_published_every_channel_has_a_kernel_of_its_own() -> None:
     ))
     assert isinstance(solver, BlindRestoration)
     list(solver.solve(torch.Generator().manual_seed(0), lambda: None))
+    assert solver.kernels is not None
     red, green, _ = solver.kernels
     middle = TAPS // 2
     assert float(green[middle, middle]) > float(red[middle, middle])
@@ -131,7 +132,8 @@ def masked(kind: str, veil: torch.Tensor) -> BlindRestoration:
 def test_a_smooth_veil_is_recovered() -> None:
     veil = (0.3 * torch.linspace(0, 1, SIDE)).expand(1, 3, SIDE, SIDE)
     solver = masked("smooth", veil)
-    found = solver._mask_like(veil)
+    assert isinstance(solver.veil, SmoothVeil)
+    found = solver.veil.over(veil)
     assert float((found - veil).square().mean().sqrt()) < 0.2 * float(veil.square().mean().sqrt())
     without = masked("none", veil)
     assert float(solver.data.residual.square().mean()) < float(
@@ -140,7 +142,7 @@ def test_a_smooth_veil_is_recovered() -> None:
 
 def test_as_published_the_veil_moves_the_right_way_but_hardly() -> None:
     veil = torch.full((1, 3, SIDE, SIDE), 0.2)
-    found = masked("paper", veil).mask
+    found = masked("paper", veil).veil.values
     assert found.shape == veil.shape
     start = 2 * PUBLISHED_MASK_START
     grown = found - start * torch.rand(veil.shape, generator=torch.Generator().manual_seed(0))
