@@ -39,16 +39,19 @@ def noise_of_bracket(
     y (n, 3, H, W) are laid on one another, ``known`` says where they tell something, and
     ``factors`` (n,) is their light.  Photon noise is nearly the same in all encoded values, so one
     number does for all.  Texture can look like noise to a single photo, a shaken bracket to the
-    differences: the smaller of the two is believed at every level.
+    differences: the smaller of the two is believed at every level.  White noise is told for full
+    size alone, from which that of the others follows: what is noisier than the rest is taken back
+    to them.
     """
     beside = _differences(y, known, factors, levels)
     if len(beside) < 2:  # there is too little that two of the photos know
         alone = noise_to_remove(y[:1], levels)
-        return (min(alone[0], *beside, math.inf), *alone[1:])
+        coarser = alone[1:] if any(alone[1:]) else ()
+        return (min(alone[0], *beside, math.inf), *coarser)
     alone = estimate_noise(y[:1], levels)
     finest = [min(pair) for pair in zip(alone, beside, strict=False)]
     if beside[1] < WHITE_RATIO * beside[0]:
-        return finest[0], 0.0
+        return (finest[0],)
     return all_of_it(finest)
 
 

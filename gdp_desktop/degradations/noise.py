@@ -27,6 +27,10 @@ STRONGEST_BESIDE_FLAT = 5 / 127.5
 # Noise of a level beside that of the level below it: 0.5 if it is white, more where demosaicing and
 # compression took the finest part.  What is above that is the photo's texture.
 LARGEST_RATIOS = (1.4, 0.9, 0.6)
+# Of √3·σ of the channels' mean ÷ σ of a channel: 1 for noise of their own, √3 where all have the
+# same.  JPEGs with less colour than light have 1.6 to 1.7, toned scans 1.65; weak noise of colour
+# photos, beside texture, which is mostly grey, up to 1.5.
+LEAST_SHARED = 1.6
 # White noise has a third of its finest band's energy in the diagonal; of noise that was demosaiced
 # or compressed hardly any is left there.
 WHITE_DIAGONAL = 0.2
@@ -36,6 +40,21 @@ def white_noise(y: torch.Tensor) -> float:
     """Standard deviation of the noise in y (1, C, H, W), read from its finest band as if it were
     white."""
     return _flat_noise(y)[0]
+
+
+def shared_by_channels(y: torch.Tensor) -> float:
+    """How much stronger white noise in y (1, 3, H, W) is along grey than in a single channel: 1
+    where every channel has its own, up to √3 where all have the same, as in black-and-white photos
+    and toned scans.
+
+    The prior expects noise that differs from channel to channel; what all share it takes for
+    structure unless it is told of as much.
+    """
+    if bool((y[:, :1] == y).all()):
+        return 3**0.5
+    own = white_noise(y)
+    ratio = 3**0.5 * white_noise(y.mean(dim=1, keepdim=True)) / own if own else 1.0
+    return min(ratio, 3**0.5) if ratio > LEAST_SHARED else 1.0
 
 
 def estimate_noise(y: torch.Tensor, levels: int = LEVELS) -> tuple[float, ...]:

@@ -19,12 +19,9 @@ class FromBoundary(Guided):
         super().__init__(given)
         self.zeta = 0.0
 
-    def noised(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        if self.given.boundary is None:
-            return super().noised(x0, generator)
-        noise = self.given.boundary.noise(x0)
-        last = len(self.schedule) - 1
-        return self.schedule.q_sample(x0, last, noise)
+    def start_noise(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        boundary = self.given.boundary
+        return super().start_noise(x0, generator) if boundary is None else boundary.noise(x0)
 
 
 HELP = """Deterministic sampling from a start noise that was searched for once, for the task and the

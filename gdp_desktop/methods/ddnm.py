@@ -126,7 +126,7 @@ says in place and leaves the rest to the prior. Strong where the photo has littl
 
 METHOD = Method(
     "ddnm", "DDNM", HELP, DDNM,
-    default_steps=100,
+    default_steps=100, least_steps=2,
     params=(
         Param("eta", "Fresh noise", 0.85, 0, 1, 0.01, "",
               "η: the share of fresh noise in every step; published 0.85."),

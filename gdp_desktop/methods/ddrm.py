@@ -94,7 +94,7 @@ whose singular values are known."""
 
 METHOD = Method(
     "ddrm", "DDRM", HELP, DDRM,
-    default_steps=20,
+    default_steps=20, least_steps=2,
     params=(
         Param("eta", "Fresh noise", 0.85, 0, 1, 0.01, "",
               "η: the share of fresh noise where the photo says little; published 0.85."),

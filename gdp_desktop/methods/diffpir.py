@@ -65,7 +65,7 @@ least-squares step towards the photo, and noise again. Takes on every degradatio
 
 METHOD = Method(
     "diffpir", "DiffPIR", HELP, DiffPIR,
-    default_steps=100,
+    default_steps=100, least_steps=2,
     params=(
         Param("lambda", "Trust in the prior", 7.0, 0.1, 100, 0.1, "",
               "λ: how strongly the prior holds against the photo; published 7 for blur, 2 to 12 "

@@ -12,7 +12,6 @@ from __future__ import annotations
 from functools import cached_property
 
 import torch
-import torch.nn.functional as F
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
 from gdp_desktop.diffusion.prior import Prior
@@ -22,8 +21,8 @@ from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.methods.own_noise import (
     MOST_OF_A_PHOTO,
     added_noise,
-    information_left,
     starting_sigma,
+    weight_of,
 )
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Option, Param
@@ -50,10 +49,7 @@ class FromPhoto(ReverseProcess):
         """Towards the photo, if it is kept to; what x_t holds of it already is not told again."""
         if self.given.values["photo"] == "free":
             return None
-        share = information_left(self.own_noise, self.schedule.sigma(-1))
-        if share.shape[-2] > self.y.shape[-2]:  # a value of y stands for a block of x
-            share = F.adaptive_avg_pool2d(share, (self.y.shape[-2], self.y.shape[-1]))
-        weight = float(share) if share.numel() == 1 else share
+        weight = weight_of(self.y, self.own_noise, self.schedule.sigma(-1))
         measured = Measurement(self.y, self.degradation, self.sigma_y, weight)
         problem = self.given.problem
         quality = problem.quality_for(self.degradation, self.y, self.sigma_y)

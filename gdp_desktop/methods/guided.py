@@ -11,25 +11,41 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import ddim_step, standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment
+from gdp_desktop.methods.own_noise import (
+    MOST_OF_A_PHOTO,
+    added_noise,
+    starting_sigma,
+    weight_of,
+)
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Param
+from gdp_desktop.tasks.task import Problem
 
 START = Param(
     "start", "Start", 0, 0, 160, 0.05, "",
     "How noisy the first step is: the trivial restoration is buried under that much noise; auto is "
-    "what the task names, 160 forgets it altogether.", auto=0,
+    "what the task names or else the photo's own, 160 forgets it altogether.", auto=0,
 )
-# Where a task starts from the photo's own noise, this many times as much is added to it, so that
-# counting y again in the guidance does no harm.
-OVER_OWN_NOISE = 4.0
-LEAST_START = 0.05
+LEAST_START = 1e-3
+
+
+def refusal_of_noise_alone(problem: Problem) -> str | None:
+    """For the methods that start from a smaller or a coarser picture than the photo, whose own
+    noise they would have to bury under more."""
+    if problem.start_sigma is not None or problem.coarse_sigma is not None:
+        return None
+    return (
+        "This method lays more noise over a photo than it brings along, which does not suit one "
+        "with noise alone; choose the method Automatic."
+    )
 
 
 class Guided(ReverseProcess):
     """DDIM (Song et al. 2021, eq. 12) from the noised trivial restoration, its x̃0 guided as by
     ``diffusion.guidance``; what the task says of fresh noise and solver steps holds.
 
-    Expects the parameter START.
+    Where neither task nor user names a start, it is the photo's own noise, of which only what is
+    missing is added.  Expects the parameter START.
     """
 
     def __init__(self, given: Assignment) -> None:
@@ -40,8 +56,24 @@ class Guided(ReverseProcess):
     def guidance(self) -> Guidance:
         return self.guidance_of(self.measurements())
 
+    @cached_property
+    def own_noise(self) -> torch.Tensor | None:
+        """Standard deviation of the photo's noise in x_start, (1, 1, H, W) or (1, 1, 1, 1), where
+        sampling starts from it; None where all noise is added."""
+        if self._named_start:
+            return None
+        return self.sigma_y * self.degradation.noise_gain(self.y)
+
+    @property
+    def _named_start(self) -> float | None:
+        problem = self.given.problem
+        return self.given.values["start"] or problem.coarse_sigma or problem.start_sigma
+
     def measurements(self) -> list[Measurement]:
-        return [Measurement(self.y, self.degradation, self.sigma_y)]
+        weight: float | torch.Tensor = 1.0
+        if self.own_noise is not None:
+            weight = weight_of(self.y, self.own_noise, self.schedule.sigma(-1))
+        return [Measurement(self.y, self.degradation, self.sigma_y, weight)]
 
     def guidance_of(self, measurements: list[Measurement]) -> Guidance:
         problem, photo = self.given.problem, measurements[0]
@@ -49,11 +81,10 @@ class Guided(ReverseProcess):
         return Guidance(measurements, quality, solver_steps=problem.solver_steps, learn=True)
 
     def start_sigma(self) -> float:
-        wished: float = self.given.values["start"]
-        problem = self.given.problem
-        return wished or problem.coarse_sigma or problem.start_sigma or max(
-            LEAST_START, OVER_OWN_NOISE * problem.sigma_y[0]
-        )
+        if self._named_start:
+            return self._named_start
+        gain = self.degradation.noise_gain(self.y)
+        return max(LEAST_START, starting_sigma(gain, self.sigma_y, MOST_OF_A_PHOTO))
 
     def first_step(self) -> int:
         """Index, in the prior's own schedule, of the noise level that the walk starts from."""
@@ -69,7 +100,12 @@ class Guided(ReverseProcess):
     def noised(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """x_t of the first step."""
         sigma, alpha = self.schedule.sigma(-1), self.schedule.alpha(-1)
-        return alpha * (x0 + sigma * standard_normal(x0, generator))
+        added = sigma if self.own_noise is None else added_noise(self.own_noise, sigma)
+        return alpha * (x0 + added * self.start_noise(x0, generator))
+
+    def start_noise(self, x0: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """The standard normal noise of the first step, the shape of x0."""
+        return standard_normal(x0, generator)
 
     def guided(self, prior: Prior, x_t: torch.Tensor, i: int) -> torch.Tensor:
         """The prior's clean estimate, pulled towards the photo."""

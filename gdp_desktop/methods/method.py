@@ -90,6 +90,8 @@ class Method:
     help: str
     solver: Callable[[Assignment], Solver]
     default_steps: int | None = None
+    # With fewer than these nothing of the photo would reach the result.
+    least_steps: int = 1
     params: tuple[Setting, ...] = ()
     refusal: Callable[[Problem], str | None] = lambda problem: None
     expert: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.resampling import enlarged, halved
@@ -30,6 +31,17 @@ def information_left(own_noise: torch.Tensor, sigma: float) -> torch.Tensor:
     twice and bring its noise back.
     """
     return (1 - own_noise.square() / sigma**2).clamp(0, 1)
+
+
+def weight_of(
+    y: torch.Tensor, own_noise: torch.Tensor, sigma: float
+) -> float | torch.Tensor:
+    """``information_left`` of every value of y, which may stand for a block of x; a float where it
+    is the same for all."""
+    share = information_left(own_noise, sigma)
+    if share.shape[-2] > y.shape[-2]:
+        share = F.adaptive_avg_pool2d(share, (y.shape[-2], y.shape[-1]))
+    return float(share) if share.numel() == 1 else share
 
 
 def added_noise(own_noise: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -13,7 +13,7 @@ from gdp_desktop.diffusion.resampling import enlarged
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Rect
-from gdp_desktop.methods.guided import START, Guided
+from gdp_desktop.methods.guided import START, Guided, refusal_of_noise_alone
 from gdp_desktop.methods.levels import Level, halvings, levels_of
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.tasks.param import Param
@@ -86,5 +86,6 @@ METHOD = Method(
         Param("levels", "Halvings", 2, 0, 3, 1, "",
               "How often the photo is halved for the first steps, if it is large enough."),
     ),
+    refusal=refusal_of_noise_alone,
     order=51,
 )

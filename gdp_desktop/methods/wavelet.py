@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.diffusion.prior import Prior
-from gdp_desktop.methods.guided import START, Guided
+from gdp_desktop.methods.guided import START, Guided, refusal_of_noise_alone
 from gdp_desktop.methods.levels import Level, halvings, levels_of
 from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.tasks.param import Param
@@ -56,5 +56,6 @@ METHOD = Method(
         Param("levels", "Levels", 2, 0, 3, 1, "",
               "How coarse the part is that the photo steers: blocks of 2, 4 or 8 pixels."),
     ),
+    refusal=refusal_of_noise_alone,
     order=52,
 )

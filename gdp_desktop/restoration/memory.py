@@ -15,6 +15,7 @@ from gdp_desktop.diffusion.lanes import Lanes, tiling_of, windows_of
 from gdp_desktop.diffusion.strips import THIN_ROWS, cut_for_start
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Method
 from gdp_desktop.restoration.job import Job
 from gdp_desktop.restoration.priors import LoadedPrior
@@ -23,7 +24,8 @@ from gdp_desktop.tasks.task import Problem, Task
 MIB, GB = 2**20, 10**9
 # The interpreter with torch and OpenCV.
 PROGRAM = 270 * MIB
-# The coarsest level, always small, where the whole photo is guided at once and φ is learned.
+# The coarsest level, where the whole photo is guided at once and φ is learned; this small unless
+# the photo is very long.
 COARSE_PIXEL, COARSE_PIXELS = 230, 200_000
 # The result's pixels on the way into a file.
 COPIES_OF_PHOTO = 3
@@ -69,10 +71,10 @@ def footprint_before_posing(task: Task, photo_bytes: int, y: Size, photos: int) 
 
 def footprint_of(
     before: Footprint, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
-    window_batch: int = 1,
+    window_batch: int = 1, coarse_side: float | None = None,
 ) -> Footprint:
     """The same once the problem is posed, for an x of this size of which the prior gets no more
-    than so many windows at once."""
+    than ``window_batch`` windows at once, and whose pyramid ends at ``coarse_side``."""
     seen = tiling_of(loaded.prior, batch=window_batch).largest(x).height
     degradation = problem.degradation
     kept = (problem.y, *degradation.buffers(), *degradation.parameters())
@@ -80,6 +82,10 @@ def footprint_of(
     # The levels of a pyramid come to a third of the first.
     solving = STATE_PIXEL * x.pixels + held * 4 // 3
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)
+    if method.in_strips:
+        coarsest = x.pixels >> 2 * (level_count(x, coarse_side) - 1)
+        beyond = max(0, coarsest - COARSE_PIXELS)
+        solving += max(COARSE_PIXEL, degradation.guidance_bytes) * beyond
     solving += starting_bytes(degradation, x, loaded.device)
     solving += STRIP_PIXEL * x.width * seen
     thin = THIN_ROWS * windows_at_once() if loaded.device == "cpu" else seen
@@ -100,14 +106,14 @@ class Room(NamedTuple):
 
 def room_for(
     job: Job, before: Footprint, problem: Problem, x: Size, method: Method, loaded: LoadedPrior,
-    wanted: int,
+    wanted: int, coarse_side: float | None,
 ) -> Room:
     """For an x of this size, with ``wanted`` windows at once or fewer; raises PhotoError where
     there is not enough memory even for one."""
-    footprint = footprint_of(before, problem, x, method, loaded, wanted)
+    footprint = footprint_of(before, problem, x, method, loaded, wanted, coarse_side)
     batch = fitting_batch(wanted, job.memory_limit, footprint, x, loaded)
     # Fewer windows are fewer rows at once.
-    footprint = footprint_of(before, problem, x, method, loaded, batch)
+    footprint = footprint_of(before, problem, x, method, loaded, batch, coarse_side)
     if on_card := fits_on_card(footprint, x, loaded, batch):
         footprint = replace(footprint, solving=0)
     needed = needed_bytes(footprint, x, loaded, batch)

@@ -36,6 +36,7 @@ from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.restoration.timing import usual_batch
 from gdp_desktop.tasks import Task, TaskError, task_named
 from gdp_desktop.tasks.task import Given, Problem, Values
+from gdp_desktop.words import number_of
 
 # Pixels around a painted mask that the prior gets to see.
 CONTEXT = 160
@@ -97,14 +98,12 @@ def prepare(
     problem, size = pose(task, values, scene, loaded.prior, cancel)
     if refusal := method.refusal(problem):
         raise TaskError(refusal)
-    room = room_for(
-        job, before, problem, size, method, loaded, window_batch or usual_batch(loaded.device)
-    )
+    wanted, coarse_side = window_batch or usual_batch(loaded.device), task.coarse_side_for(size)
+    room = room_for(job, before, problem, size, method, loaded, wanted, coarse_side)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     to_solve = problem.on(torch.device(loaded.device)) if room.on_card else problem
     solver = method.solver(Assignment(
-        to_solve, loaded.prior, size, steps, task.coarse_side_for(size), room.window_batch,
-        method_values,
+        to_solve, loaded.prior, size, steps, coarse_side, room.window_batch, method_values,
         boundary,
     ))
     return Prepared(
@@ -119,8 +118,11 @@ def checked_steps(task: Task, method: Method, steps: int | None) -> int:
     """The number of steps, or TaskError if it cannot be."""
     if steps is None:
         return method.default_steps or task.default_steps
-    if not 1 <= steps <= MAX_STEPS:
-        raise TaskError(f"{steps} steps cannot be; choose from 1 to {MAX_STEPS}.")
+    if not method.least_steps <= steps <= MAX_STEPS:
+        raise TaskError(
+            f"{number_of(steps, 'step')} of {method.title} cannot be; choose from "
+            f"{method.least_steps} to {MAX_STEPS}."
+        )
     return steps
 
 
@@ -198,20 +200,37 @@ def pose(
     multiple = prior.stride << (level_count(full, task.coarse_side_for(full)) - 1)
     padding = [(0, -n % max(1, multiple // scale)) for n in (region.height, region.width)]
 
-    unknown = None
-    if scene.mask is not None:
-        painted = np.pad(scene.mask.pixels[region.slices] > 0, padding, mode="symmetric")
-        unknown = torch.from_numpy(painted)[None, None].float()
+    def padded(where: np.ndarray) -> np.ndarray:
+        return np.pad(where[region.slices] > 0, padding, mode="symmetric")
+
+    painted = None if scene.mask is None else padded(scene.mask.pixels)
+    opaque = None if scene.photo.alpha is None else padded(scene.photo.alpha)
+    limit = None if task.mask_is_unknown(values) else painted
     y = as_tensor(scene.photo, region, padding)
     given = Given(
-        y, unknown, tuple(as_tensor(other, region, padding) for other in scene.others),
-        scene.source if region == whole(scene.photo) else None,
-        region.size,
-        tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
-        features_if_any(prior), cancel.raise_if_cancelled,
+        y=y,
+        unknown=None if painted is None else as_flags(painted),
+        subject=subject_of(limit, opaque),
+        others=tuple(as_tensor(other, region, padding) for other in scene.others),
+        source=scene.source if region == whole(scene.photo) else None,
+        size=region.size,
+        exposures=tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
+        prior_features=features_if_any(prior),
+        raise_if_cancelled=cancel.raise_if_cancelled,
     )
     with torch.no_grad():
         return task.pose(given, values), Size(y.shape[-1] * scale, y.shape[-2] * scale)
+
+
+def as_flags(where: np.ndarray) -> torch.Tensor:
+    """bool (H, W) -> (1, 1, H, W) in {0, 1}"""
+    return torch.from_numpy(where)[None, None].float()
+
+
+def subject_of(limit: np.ndarray | None, opaque: np.ndarray | None) -> torch.Tensor | None:
+    """Where both hold, (1, 1, H, W) in {0, 1}; None if that is everywhere or nowhere."""
+    where = np.logical_and.reduce([one for one in (limit, opaque) if one is not None])
+    return as_flags(where) if where.any() and not where.all() else None
 
 
 def whole(photo: Photo) -> Rect:

@@ -28,6 +28,12 @@ is too high. If you cannot tell, let the program find the blur itself."""
 DOUBT_OF_BLIND = 1.5 / 127.5
 
 
+LOOKED_BESIDE = (
+    "The blur was looked for around what is painted, too; if that is not blurred alike, crop the "
+    "photo to the blurred part."
+)
+
+
 def blur_of(given: Given, values: Values) -> Blur:
     """The blur that the user describes; y (1, 3, H, W) shows it or bounds its size."""
     y = given.y
@@ -56,10 +62,11 @@ def pose(given: Given, values: Values) -> Problem:
     noise = noise_of(y, values, least=1 / 127.5)
     if values["kind"] == "blind":
         noise = math.hypot(noise, DOUBT_OF_BLIND)
+    looked_beside = values["kind"] == "blind" and given.unknown is not None
     return Problem(
         y=y, degradation=blur_of(given, values), sigma_y=(noise,),
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
-        published=published.DEBLURRING,
+        published=published.DEBLURRING, notes=(LOOKED_BESIDE,) if looked_beside else (),
     )
 
 

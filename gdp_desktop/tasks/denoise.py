@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gdp_desktop.degradations.alignment import shift_between, shifted_back, trust
-from gdp_desktop.degradations.noise import noise_to_remove, white_noise
+from gdp_desktop.degradations.noise import noise_to_remove, shared_by_channels, white_noise
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
@@ -80,18 +80,21 @@ def pose(given: Given, values: Values) -> Problem:
     y, count, shifts = averaged(given) if given.others else (given.y, None, ())
     # Averaged n times, noise has a standard deviation smaller by √n.
     most = 1.0 if count is None else float(count.max())
-    if values["sigma"] == 0:
-        measured = noise_to_remove(y)
-    else:
-        # A stated σ is that of white noise, which is removed at full size alone.
-        measured = (values["sigma"] / 127.5 / most**0.5, 0.0)
-    sigma_y = tuple(values["strength"] * sigma for sigma in measured)
-    degradation = Noise(sigma_y[0])
+    # A stated σ is that of white noise, which is removed at full size alone.
+    stated = values["sigma"] / 127.5 / most**0.5
+    measured = (stated, 0.0) if stated else noise_to_remove(y)
+    sigma, *coarser = (values["strength"] * each for each in measured)
+    degradation = Noise(sigma)
     if count is not None:
-        degradation = Burst(sigma_y[0], (most / count).sqrt())
+        degradation = Burst(sigma, (most / count).sqrt())
         degradation.shifts, degradation.photos = shifts, float(count.mean())
+    if not any(coarser):  # white
+        sigma *= shared_by_channels(y)
+        if count is not None:
+            # Where few photos agree, detail is taken back to a coarser size: there has to be one.
+            coarser = []
     return Problem(
-        y=y, degradation=degradation, sigma_y=sigma_y,
+        y=y, degradation=degradation, sigma_y=(sigma, *coarser),
         start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
     )
 

@@ -8,6 +8,7 @@ from gdp_desktop.degradations.alignment import agreement, shift_between, shifted
 from gdp_desktop.degradations.bracket_noise import noise_of_bracket
 from gdp_desktop.degradations.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.degradations.light import decode, encode
+from gdp_desktop.degradations.noise import shared_by_channels
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import local_light
@@ -53,8 +54,10 @@ def pose(given: Given, values: Values) -> Problem:
     known = known * still
     degradation = Bracket(y, known, factors, torch.ones_like(y[:1, :1]), told)
     degradation.shifts = shifts
-    choose_light(degradation, values["compression"], values["exposure"])
+    choose_light(degradation, values["compression"], values["exposure"], given.subject)
     noise = noise_of_bracket(y, known, factors)
+    if len(noise) == 1:  # white
+        noise = (noise[0] * shared_by_channels(y[:1]),)
     return Problem(
         y=y,
         degradation=degradation,
@@ -109,9 +112,13 @@ def unmoved(y: torch.Tensor, known: torch.Tensor, factors: torch.Tensor) -> torc
     return torch.cat(maps)
 
 
-def choose_light(degradation: Exposures, compression: float, exposure: float) -> None:
-    """Sets L so that the picture has the mean brightness ``exposure`` (bisection), with the large
-    differences of light reduced by the share ``compression``."""
+def choose_light(
+    degradation: Exposures, compression: float, exposure: float, subject: torch.Tensor | None
+) -> None:
+    """Sets L so that the picture, or its ``subject`` (1, 1, H, W), has the mean brightness
+    ``exposure`` (bisection), with the large differences of light reduced by the share
+    ``compression``."""
+    judged = slice(None) if subject is None else subject[0, 0] > 0
     merged = degradation.merged(degradation.photo)
     peak = max(1e-4, quantile(merged, BRIGHTEST_SHARE))
     shown = 2 * encode((merged / peak).clamp(max=1)) - 1
@@ -120,7 +127,7 @@ def choose_light(degradation: Exposures, compression: float, exposure: float) ->
     for _ in range(24):
         middle = (low + high) / 2
         degradation.light = light * 2**middle
-        if float(unit(degradation.displayed(merged)).mean()) > exposure:
+        if float(unit(degradation.displayed(merged))[..., judged].mean()) > exposure:
             low = middle
         else:
             high = middle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import cv2
@@ -135,13 +136,16 @@ class LowLight(Degradation):
             self.log_factor.copy_(coarse.log_factor)
             self.haze.copy_(coarse.haze)
 
-    def expose(self, y: torch.Tensor) -> None:
-        """Scales f so that ``initial(y)`` has the mean ``exposure`` (a search); of a large photo
-        every n-th pixel tells its mean, and of their light a few hundred quantiles."""
+    def expose(self, y: torch.Tensor, subject: torch.Tensor | None = None) -> None:
+        """Scales f so that ``initial(y)`` has the mean ``exposure`` (a search), where ``subject``
+        (1, 1, H, W) is 1 if it is given; of a large photo every n-th pixel tells its mean, and of
+        their light a few hundred quantiles."""
         hop = _hop(y, EXPOSED_PIXELS)
         y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
         balance = self.log_factor - self.log_factor.mean()
         measured = few._measured_light(y) / (few.light * balance.exp())
+        if subject is not None and bool((shown := subject[0, 0, ::hop, ::hop] > 0).any()):
+            measured = measured[..., shown]
         # numpy sorts more than ten times as fast as torch.
         ascending = torch.from_numpy(np.sort(measured.flatten().cpu().numpy()))
         group = -(-len(ascending) // EXPOSED_QUANTILES)
@@ -154,6 +158,12 @@ class LowLight(Degradation):
             low = float(factors[max(0, too_bright - 1)])
             high = float(factors[min(EXPOSURE_TRIALS, too_bright)])
         self.log_factor.copy_(balance + (low + high) / 2)
+
+    def mean_brightness(self, y: torch.Tensor) -> float:
+        """Of ``initial(y)``, in [0, 1]."""
+        hop = _hop(y, EXPOSED_PIXELS)
+        few = self._with(self.light[..., ::hop, ::hop], self.haze)
+        return float(unit(few.initial(y[..., ::hop, ::hop])).mean())
 
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """f: damped step to the least-squares factor in linear light, held at the wished exposure
@@ -280,21 +290,35 @@ def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
     return image
 
 
-def linear_light(y: torch.Tensor, values: Values) -> LowLight:
+def linear_light(
+    y: torch.Tensor, values: Values, subject: torch.Tensor | None = None
+) -> LowLight:
+    """For the photo y (1, 3, H, W), its ``subject`` (1, 1, H, W) as bright as is wished."""
     degradation = LowLight(
         local_light(y, values["fill"]), values["exposure"], values["neutral"]
     )
     degradation.haze.fill_(black_level(y))
-    degradation.expose(y)
+    degradation.expose(y, subject)
+    if subject is not None:
+        # It is the mean of all there is that is held from here on.
+        degradation.exposure = degradation.mean_brightness(y)
     return degradation
+
+
+def held_at(exposure: float, x0: torch.Tensor) -> torch.Tensor:
+    """The quality term that keeps the mean brightness of x0 in [0, 1]."""
+    return EXPOSURE_WEIGHT * exposure_loss(x0, exposure)
 
 
 def pose(given: Given, values: Values) -> Problem:
     y = given.y
     as_published = values["light"] == "gdp"
-    degradation: Degradation = (
-        LightFactor.exposed(y, values["exposure"]) if as_published else linear_light(y, values)
-    )
+    degradation: Degradation
+    if as_published:
+        degradation, exposure = LightFactor.exposed(y, values["exposure"]), values["exposure"]
+    else:
+        degradation = linear_light(y, values, given.subject)
+        exposure = degradation.exposure
     noise = noise_to_remove(y)
     likeness = likeness_of(values, given.prior_features)
     return Problem(
@@ -302,7 +326,7 @@ def pose(given: Given, values: Values) -> Problem:
         degradation=degradation,
         sigma_y=tuple(values["denoise"] * sigma for sigma in noise),
         quality=(
-            lambda x0: EXPOSURE_WEIGHT * exposure_loss(x0, values["exposure"]),
+            partial(held_at, exposure),
             lambda x0: COLOR_WEIGHT * values["neutral"] * color_constancy_loss(x0),
         ),
         start_sigma=None, coarse_sigma=0.3, zeta=0.0, coarse_steps=20,

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.composition import Composition
 from gdp_desktop.degradations.kernels import gaussian_kernel
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
-from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss
+from gdp_desktop.diffusion.quality import color_constancy_loss
 from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking, known_in
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
-from gdp_desktop.tasks.low_light import EXPOSURE_WEIGHT, linear_light
+from gdp_desktop.tasks.low_light import LowLight, held_at, linear_light
 from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.super_resolution import Downsampling
@@ -82,8 +84,10 @@ def pose(given: Given, values: Values) -> Problem:
     makers: dict[str, Callable[[torch.Tensor], Degradation]] = {
         "grey": lambda y: GreyInThree(),
         "blur": lambda y: Blur(gaussian_kernel(values["radius"])),
-        "dark": lambda y: linear_light(y, {"exposure": values["exposure"], "fill": 0.3,
-                                           "neutral": 0.0}),
+        "dark": lambda y: linear_light(
+            y, {"exposure": values["exposure"], "fill": 0.3, "neutral": 0.0},
+            _at_size_of(y, given.subject),
+        ),
         "shrink": lambda y: Downsampling(SHRINKAGE),
         "missing": lambda y: Masking(known_in(given, PAINT)),
     }
@@ -93,6 +97,7 @@ def pose(given: Given, values: Values) -> Problem:
     if parts[-1] == "missing":
         y = known_in(given, PAINT) * y
     degradation = Composition.found_in(y, [makers[part] for part in parts])
+    exposures = [part.exposure for part in degradation.in_order if isinstance(part, LowLight)]
     # Of three equal channels each says what all say; but the prior, too, errs in nearly the same
     # way in all three, and σ_y counts against its error.  So both stand as for one channel.
     sigma = max(noise_of(given.y, values), SMALLEST_SIGMA)
@@ -104,8 +109,7 @@ def pose(given: Given, values: Values) -> Problem:
         sigma_y=(sigma,) * levels_of_same_y,
         quality=(
             *((lambda x0: NEUTRAL_WEIGHT * color_constancy_loss(x0),) if "grey" in parts else ()),
-            *((lambda x0: EXPOSURE_WEIGHT * exposure_loss(x0, values["exposure"]),)
-              if "dark" in parts else ()),
+            *(partial(held_at, exposure) for exposure in exposures),
         ),
         start_sigma=0.4,
         # Colours are settled where the photo is small, and there are many that fit.
@@ -113,6 +117,11 @@ def pose(given: Given, values: Values) -> Problem:
         zeta=1.0, solver_steps=16, coarse_steps=50 if "grey" in parts else None,
         distances=likeness.distances, notes=likeness.notes,
     )
+
+
+def _at_size_of(y: torch.Tensor, subject: torch.Tensor | None) -> torch.Tensor | None:
+    """For a picture that was not yet made small."""
+    return None if subject is None else F.interpolate(subject, size=y.shape[-2:])
 
 
 def scale(values: Values) -> int:

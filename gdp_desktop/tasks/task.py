@@ -38,6 +38,8 @@ class Given:
     ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
     None where it is not known.  ``prior_features`` is what the prior sees in a picture, or None if
     it does not show it.  ``raise_if_cancelled`` is for what takes seconds before the first step.
+    ``subject`` is where the light of the result is judged, like ``unknown``: what is not
+    transparent and, under a mask outside which nothing changes, was painted; None for all of it.
     """
 
     y: torch.Tensor
@@ -48,6 +50,7 @@ class Given:
     exposures: tuple[float | None, ...] = ()
     prior_features: Features | None = None
     raise_if_cancelled: Callable[[], None] = never
+    subject: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

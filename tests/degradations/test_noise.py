@@ -9,7 +9,12 @@ import torch
 from PIL import Image
 
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.degradations.noise import estimate_noise, noise_to_remove, white_noise
+from gdp_desktop.degradations.noise import (
+    estimate_noise,
+    noise_to_remove,
+    shared_by_channels,
+    white_noise,
+)
 from gdp_desktop.diffusion.resampling import halved
 
 LEVELS = 4
@@ -166,3 +171,16 @@ def test_all_of_shared_noise_is_removed_and_its_finest_band_is_the_least_of_it()
     assert all(a <= b * (1 + 1e-6) for a, b in zip(finest, whole, strict=True))
     for found, true in zip(whole, deviations(shared, 3), strict=False):
         assert found == pytest.approx(true, rel=0.3)
+
+
+def test_noise_that_all_channels_share_is_told_from_their_own() -> None:
+    """Black-and-white, toned, and a JPEG with less colour than light share it; others do not."""
+    tones = torch.tensor([1.0, 0.9, 0.75]).view(1, 3, 1, 1)
+    grey = noisy(12).mean(dim=1, keepdim=True).expand(1, 3, -1, -1)
+    grain = torch.randn(1, 1, *ramp().shape[-2:], generator=torch.Generator().manual_seed(4))
+    shared = ramp().mean(dim=1, keepdim=True) + 12 / 127.5 * grain
+    toned = (shared.expand(1, 3, -1, -1) + 1) * tones - 1
+    assert shared_by_channels(grey) == shared_by_channels(torch.zeros(1, 3, 9, 9)) == 3**0.5
+    assert shared_by_channels(toned) == pytest.approx(1.66, abs=0.07)
+    assert shared_by_channels(as_jpeg(noisy(12), 92)) > 1.6
+    assert [shared_by_channels(noisy(sigma)) for sigma in (2, 5, 12, 25)] == [1.0] * 4

@@ -55,8 +55,10 @@ def problem(size: Size, degradation: Degradation) -> Problem:
 
 
 def solving(size: Size, degradation: Degradation, method: str = "adaptive") -> int:
-    before = Footprint(0, 0)
-    return footprint_of(before, problem(size, degradation), size, METHODS[method], PRIOR).solving
+    footprint = footprint_of(
+        Footprint(0, 0), problem(size, degradation), size, METHODS[method], PRIOR, coarse_side=256
+    )
+    return footprint.solving
 
 
 def test_rows_at_once_follow_the_reach() -> None:
@@ -74,29 +76,36 @@ def test_a_card_that_sees_more_at_once_holds_more(degradation: Degradation) -> N
     size = Size(3000, 2000)
     held = [
         footprint_of(
-            Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, ON_CARD, batch
+            Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, ON_CARD, batch, 256
         ).solving
         for batch in (1, 2, 8)
     ]
     assert held == sorted(set(held))
     here = solving(size, degradation)
     assert here == footprint_of(
-        Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, PRIOR, 8
+        Footprint(0, 0), problem(size, degradation), size, ADAPTIVE, PRIOR, 8, 256
     ).solving
+
+
+def test_the_coarsest_level_of_a_very_long_photo_counts_in_full() -> None:
+    """It is guided as a whole, and a photo that is too narrow to be halved has no smaller one."""
+    blur = Blur(gaussian_kernel(2.0))
+    short, long = (solving(Size(176, height), blur) for height in (12_000, 24_000))
+    assert (long - short) / (176 * 12_000) > blur.guidance_bytes
 
 
 @pytest.mark.parametrize("degradation", [Noise(0.1), Blur(gaussian_kernel(2.0))])
 def test_in_strips_memory_grows_with_the_photo_alone(degradation: Degradation) -> None:
     one, many, most = (
-        solving(Size(3000, height), degradation) for height in (1000, 10_000, 20_000)
+        solving(Size(3000, height), degradation) for height in (1000, 4000, 6000)
     )
-    assert (most - many) / 30e6 == pytest.approx((many - one) / 27e6, rel=1e-6)
+    assert (most - many) / 6e6 == pytest.approx((many - one) / 9e6, rel=1e-6)
     # The photo's own rows: nothing that guidance takes.
-    assert (many - one) / 27e6 < 40
+    assert (many - one) / 9e6 < 40
     # A method that does not work in strips guides all of it at once.
-    whole = [solving(Size(3000, height), degradation, "diffpir") for height in (10_000, 20_000)]
-    assert (whole[1] - whole[0]) / 30e6 == pytest.approx(
-        (most - many) / 30e6 + degradation.guidance_bytes, rel=1e-6
+    whole = [solving(Size(3000, height), degradation, "diffpir") for height in (4000, 6000)]
+    assert (whole[1] - whole[0]) / 6e6 == pytest.approx(
+        (most - many) / 6e6 + degradation.guidance_bytes, rel=1e-6
     )
 
 

@@ -26,6 +26,7 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.restoration import prepare, priors
 from gdp_desktop.restoration.job import (
@@ -562,3 +563,25 @@ def test_one_photo_with_colours_gives_colours_to_a_burst(
     assert cv2.imwrite(str(grey), cv2.imread(str(coloured), cv2.IMREAD_GRAYSCALE))
     job = replace(job_for("denoise", grey, prior_file), others=(coloured,))
     assert not run(job)[1].photo.is_grey
+
+
+@pytest.mark.parametrize("method", ["ddrm", "ddnm", "diffpir"])
+def test_a_single_step_that_would_leave_the_photo_out_is_refused(method: str) -> None:
+    task, chosen = TASKS["super-resolution"], METHODS[method]
+    with pytest.raises(TaskError, match="1 step of .* choose from 2 to 1000"):
+        prepare.checked_steps(task, chosen, 1)
+    assert prepare.checked_steps(task, chosen, 2) == 2
+    assert prepare.checked_steps(task, METHODS["adaptive"], 1) == 1
+
+
+@pytest.mark.parametrize(("limit", "opaque", "expected"), [
+    (None, None, None), ([1, 1, 0], None, [1, 1, 0]), (None, [0, 1, 1], [0, 1, 1]),
+    ([1, 1, 0], [0, 1, 1], [0, 1, 0]), ([1, 1, 1], [1, 1, 1], None), ([1, 0, 0], [0, 1, 1], None),
+])
+def test_the_subject_is_what_is_painted_and_not_transparent(
+    limit: list | None, opaque: list | None, expected: list | None
+) -> None:
+    flags = [None if one is None else np.array([one], bool) for one in (limit, opaque)]
+    found = prepare.subject_of(*flags)
+    assert (found is None) == (expected is None)
+    assert found is None or found.flatten().tolist() == expected

@@ -83,6 +83,21 @@ def test_what_moved_stays_sharp_and_is_known_to_be_noisier() -> None:
     assert error < 0.75 * SIGMA
 
 
+def test_a_burst_with_white_noise_has_smaller_sizes_to_fall_back_on() -> None:
+    """What is noisier than the rest is taken back to them; a single photo needs none."""
+    given = burst(4)
+    assert len(posed(given).sigma_y) == 1
+    alone = posed(Given(given.y))
+    assert alone.sigma_y[1:] == (0.0,)
+
+
+def test_a_grey_photo_is_told_the_noise_that_its_channels_share() -> None:
+    grey = burst(1).y.mean(dim=1, keepdim=True).expand(1, 3, -1, -1)
+    problem = posed(Given(grey), sigma=10)
+    assert 127.5 * problem.sigma_y[0] == pytest.approx(10 * 3**0.5)
+    assert problem.degradation.estimate() == {"noise_sigma": 10}
+
+
 def test_where_fewer_photos_agree_less_is_believed() -> None:
     """Of a flat burst whose photos agree in one half only, both halves' exact posterior means."""
     mean, std, y = 0.0, 0.1, 0.3

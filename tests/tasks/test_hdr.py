@@ -209,7 +209,7 @@ def test_texture_is_not_taken_for_noise() -> None:
     _, given = textured_bracket((1.0, 0.25, 4.0))
     problem = posed(given, denoise=1.0)
     assert 127.5 * problem.sigma_y[0] == pytest.approx(2.5, rel=0.15)
-    assert problem.sigma_y[1] == 0  # white
+    assert len(problem.sigma_y) == 1  # white, so that of the smaller sizes follows
 
 
 def test_told_factors_stay_as_told() -> None:

@@ -7,7 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.ranges import unit
+from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.low_light import LowLight, box_mean
+from gdp_desktop.tasks.task import Given
 
 
 @pytest.mark.parametrize(("height", "width", "radius"), [(30, 47, 5), (7, 9, 3), (64, 5, 20)])
@@ -32,6 +34,32 @@ def test_the_exposure_is_met(exposure: float, side: int) -> None:
     degradation = LowLight(light, exposure, neutral=0.0)
     degradation.expose(dark)
     assert float(unit(degradation.initial(dark)).mean()) == pytest.approx(exposure, abs=0.01)
+
+
+@pytest.mark.parametrize("exposure", [0.3, 0.6])
+def test_it_is_the_subject_that_gets_the_exposure(exposure: float) -> None:
+    """A dark one before a bright wall; what follows holds the mean that belongs to it."""
+    y = torch.full((1, 3, 96, 96), 0.6) + 0.05 * torch.randn(1, 3, 96, 96)
+    subject = torch.zeros(1, 1, 96, 96)
+    subject[..., 30:60, 30:60] = 1
+    inside = (..., slice(30, 60), slice(30, 60))
+    y[inside] -= 1.3
+    task = task_named("low-light")
+    values = task.values({"exposure": exposure, "neutral": 0})
+    with torch.no_grad():
+        problem = task.pose(Given(y, subject=subject), values)
+        degradation = problem.degradation
+        assert isinstance(degradation, LowLight)
+        start = degradation.initial(y)
+        assert float(unit(start[inside]).mean()) == pytest.approx(exposure, abs=0.01)
+        assert degradation.exposure == pytest.approx(float(unit(start).mean()), abs=0.01)
+        for _ in range(5):
+            degradation.fit(start, y)
+        after = degradation.initial(y)[inside]
+    assert float(unit(after).mean()) == pytest.approx(exposure, abs=0.03)
+    # The quality term agrees.
+    moved = [float(problem.quality[0](start + d)) for d in (-0.1, 0.0, 0.1)]
+    assert moved[1] < 0.05 * min(moved[0], moved[2])
 
 
 @pytest.mark.parametrize("value", [-1.0, -0.96, -0.8, -0.3, 0.2, 0.9])
