@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, Signal
 
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
-from gdp_desktop.ui.commands import PaintStroke
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.mask_tiles import SIDE, MaskHistory, TileChange
+from gdp_desktop.ui.undo import PaintStroke
 from gdp_desktop.ui.viewport import Point
 
 MIN_SIZE, MAX_SIZE = 1.0, 4000.0

@@ -12,9 +12,9 @@ from gdp_desktop.image.files import is_same_file, result_path
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
-from gdp_desktop.ui.commands import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
+from gdp_desktop.ui.undo import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.variations import Variation, Variations
 from gdp_desktop.words import number_of
 from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Prepared, Saved

@@ -18,11 +18,11 @@ from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import Photo, load_photo
 from gdp_desktop.image.pyramid import Pyramid
 from gdp_desktop.restoration.job import Finished, Job, Recipe, Report
-from gdp_desktop.ui.commands import RESULTS_KEPT
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.filmstrip import Filmstrip, facts_about
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.task_panel import TaskPanel
+from gdp_desktop.ui.undo import RESULTS_KEPT
 from gdp_desktop.ui.variations import MOST, Variations
 from gdp_desktop.worker.loader import Prepared
 
