@@ -35,13 +35,13 @@ def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:
             named = len(inputs) > 1 and str(given.path) not in sentence
             print(f"{name}: {sentence}" if named else sentence, file=sys.stderr)
         else:
-            in_words = f"{shown(given.path)}: {words(cost)}"
+            line = f"{shown(given.path)}: {in_words(cost)}"
             facts = {"input": str(given.path), **asdict(cost)}
-            print(json.dumps(facts) if as_json else printable(in_words), flush=True)
+            print(json.dumps(facts) if as_json else printable(line), flush=True)
     return 1 if failed else 0
 
 
-def words(cost: Cost) -> str:
+def in_words(cost: Cost) -> str:
     return (
         f"about {duration(cost.seconds)}, {cost.bytes / 1e9:.1f} GB of memory, "
         f"{cost.evaluations} evaluations"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
-from gdp_desktop.commands.costs import tell_costs, words
+from gdp_desktop.commands.costs import in_words, tell_costs
 from gdp_desktop.commands.errors import INTERRUPTED, BadUsage
 from gdp_desktop.commands.inputs import (
     Input,
@@ -229,7 +229,7 @@ class _Teller:
     def tell_cost(self, source: Path, cost: Cost) -> None:
         """Before the work, if it will be long."""
         if cost.seconds > LONG_SECONDS:
-            print(f"{shown(source)}: {words(cost)}", file=sys.stderr, flush=True)
+            print(f"{shown(source)}: {in_words(cost)}", file=sys.stderr, flush=True)
 
     def tell_unstarted(self, count: int) -> None:
         if count:

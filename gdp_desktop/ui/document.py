@@ -13,7 +13,7 @@ from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Preview
 from gdp_desktop.ui.mask_tiles import painted_copy
-from gdp_desktop.worker.loader import Opened, Prepared
+from gdp_desktop.worker.loader import Opened, Result
 
 UNDO_LIMIT = 200
 
@@ -37,7 +37,7 @@ class Document(QObject):
         self._snapshot: Mask | None = None
         self._is_painted: bool | None = False
         self._others: tuple[Path, ...] = ()
-        self._result: Prepared | None = None
+        self._result: Result | None = None
         self._saved: WeakSet[Photo] = WeakSet()
         self._preview: Preview | None = None
 
@@ -77,7 +77,7 @@ class Document(QObject):
         return self._others
 
     @property
-    def result(self) -> Prepared | None:
+    def result(self) -> Result | None:
         return self._result
 
     @property
@@ -113,7 +113,7 @@ class Document(QObject):
         self._preview = preview
         self.preview_changed.emit()
 
-    def set_result(self, result: Prepared | None) -> None:
+    def set_result(self, result: Result | None) -> None:
         """By undo commands, and to look at another of the results there are."""
         self._result = result
         self.result_changed.emit()

@@ -10,7 +10,7 @@ from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.mask_tiles import TileChange, clearing, differences, unpacked
-from gdp_desktop.worker.loader import Prepared
+from gdp_desktop.worker.loader import Result
 
 RESULTS_KEPT = 4
 
@@ -84,11 +84,11 @@ class InvertMask(QUndoCommand):
 
 
 class ApplyResult(QUndoCommand):
-    def __init__(self, document: Document, result: Prepared) -> None:
+    def __init__(self, document: Document, result: Result) -> None:
         super().__init__("Restore photo")
         self._document = document
-        self._before: Prepared | None = document.result
-        self._after: Prepared | None = result
+        self._before: Result | None = document.result
+        self._after: Result | None = result
 
     def redo(self) -> None:
         self._document.set_result(self._after)
@@ -102,7 +102,7 @@ class ApplyResult(QUndoCommand):
         self.setObsolete(True)
 
 
-def apply_result(document: Document, result: Prepared) -> None:
+def apply_result(document: Document, result: Result) -> None:
     """One more step of undo; results are large, so only the last few can be gone back to."""
     stack = document.undo_stack
     # What was undone goes anyway.

@@ -11,7 +11,7 @@ from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Finished, Job
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.qimage import from_bgrx
-from gdp_desktop.worker.loader import Prepared
+from gdp_desktop.worker.loader import Result
 
 MOST = 12
 # The pixels of all of them together; the levels that the screen shows are made anew when needed.
@@ -61,10 +61,10 @@ class Variations(QObject):
     def of(self, photo: Photo | None) -> Variation | None:
         return next((v for v in self._all if v.finished.photo is photo), None)
 
-    def add(self, job: Job, prepared: Prepared) -> None:
+    def add(self, job: Job, result: Result) -> None:
         """In the place of the one that came from the same request, if there is one."""
         self._all = [v for v in self._all if not v.comes_from(job)]
-        self._all.append(Variation(job, prepared.finished, _thumbnail(prepared)))
+        self._all.append(Variation(job, result.finished, _thumbnail(result)))
         while len(self._all) > 1 and (len(self._all) > MOST or self._bytes > self._budget):
             del self._all[0]
         self.changed.emit()
@@ -78,10 +78,10 @@ class Variations(QObject):
         self.changed.emit()
 
 
-def _thumbnail(prepared: Prepared) -> QImage:
+def _thumbnail(result: Result) -> QImage:
     wanted = THUMBNAIL * SHARPNESS
-    size = prepared.pyramid.size
+    size = result.pyramid.size
     zoom = min(wanted.width() / size.width, wanted.height() / size.height)
-    image = from_bgrx(prepared.pyramid.levels[prepared.pyramid.level_for(zoom)])
+    image = from_bgrx(result.pyramid.levels[result.pyramid.level_for(zoom)])
     return image.scaled(wanted, Qt.AspectRatioMode.KeepAspectRatio,
                         Qt.TransformationMode.SmoothTransformation).copy()

@@ -17,14 +17,8 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def cost_in_words(seconds: float | None, peak_bytes: int | None) -> str:
-    """What a job takes, as far as it can be told; empty if nothing can."""
-    facts = []
-    if seconds is not None:
-        facts.append(duration(seconds))
-    if peak_bytes is not None:
-        facts.append(file_size(peak_bytes))
-    return f"About {', '.join(facts)}" if facts else ""
+def cost_in_words(seconds: float, peak_bytes: int) -> str:
+    return f"About {duration(seconds)}, {file_size(peak_bytes)}"
 
 
 def file_size(size: int) -> str:

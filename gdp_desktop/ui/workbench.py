@@ -17,7 +17,7 @@ from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.undo import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.variations import Variation, Variations
 from gdp_desktop.words import number_of
-from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Prepared, Saved
+from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Result, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
 from gdp_desktop.worker.runner import Outcome
 
@@ -368,14 +368,14 @@ class Workbench(QObject):
         elif outcome.status == "failed":
             self.warned.emit(f"{source.name} could not be restored: {outcome.error}")
 
-    def _on_prepared(self, prepared: Prepared) -> None:
-        if self._job and prepared.finished is self._awaited:
-            self.variations.add(self._job, prepared)
-            apply_result(self._document, prepared)
+    def _on_prepared(self, result: Result) -> None:
+        if self._job and result.finished is self._awaited:
+            self.variations.add(self._job, result)
+            apply_result(self._document, result)
             self._stop_running()
-        elif prepared.finished is self._chosen and self._job is None:
-            self.noted.emit(_in_words(prepared.finished.report))
-            self._document.set_result(prepared)
+        elif result.finished is self._chosen and self._job is None:
+            self.noted.emit(_in_words(result.finished.report))
+            self._document.set_result(result)
 
     def _stop_running(self) -> None:
         self._job = self._awaited = None

@@ -34,8 +34,8 @@ class Opened:
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
-    """A finished restoration, with what the screen shows of its photo."""
+class Result:
+    """A finished restoration, with what the screen shows of it."""
 
     finished: Finished
     pyramid: Pyramid
@@ -88,8 +88,8 @@ def _open(path: Path) -> Opened:
     return Opened(path, photo, display_pyramid(photo))
 
 
-def _prepare(finished: Finished) -> Prepared:
-    return Prepared(finished, display_pyramid(finished.photo))
+def _prepare(finished: Finished) -> Result:
+    return Result(finished, display_pyramid(finished.photo))
 
 
 def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
@@ -195,7 +195,7 @@ class Loader(QObject):
         match result:
             case Opened(path=path) if path == self._wanted:
                 self.opened.emit(result)
-            case Prepared():
+            case Result():
                 self.prepared.emit(result)
             case Saved():
                 self.saved.emit(result)

@@ -6,24 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from gdp_desktop.restoration.job import Cancelled, CancelToken, Job
+from gdp_desktop.restoration.job import Cancelled, CancelToken, Cost, Job
 from gdp_desktop.worker.runner import stop_thread
 
 log = logging.getLogger(__name__)
-
-
-class Cost(Protocol):
-    """What a job will take; None where it cannot be told."""
-
-    @property
-    def seconds(self) -> float | None: ...
-
-    @property
-    def bytes(self) -> int | None: ...
 
 
 # None: nothing can be told.  May raise Cancelled.

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Method
 from gdp_desktop.priors.catalogue import Known
 from gdp_desktop.priors.shelf import PriorInfo, Survey
-from gdp_desktop.restoration.job import CancelToken, Job
+from gdp_desktop.restoration.job import CancelToken, Cost, Job
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.main_window import MainWindow
@@ -80,9 +79,10 @@ def prior(name: str, **facts: object) -> PriorInfo:
     return PriorInfo(name, f"/models/{name}.safetensors", 8_400_000, 33_000_000, "", {}, **facts)
 
 
-def price(job: Job, _cancel: CancelToken) -> SimpleNamespace:
+def price(job: Job, _cancel: CancelToken) -> Cost:
     """A second for every step, and a gigabyte."""
-    return SimpleNamespace(seconds=float(job.recipe.steps or 1), bytes=10**9)
+    steps = job.recipe.steps or 1
+    return Cost(float(steps), 10**9, steps)
 
 
 OpenPhoto = Callable[..., Path]

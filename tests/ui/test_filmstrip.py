@@ -24,7 +24,7 @@ from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.task_panel import TaskPanel
 from gdp_desktop.ui.undo import RESULTS_KEPT
 from gdp_desktop.ui.variations import MOST, Variations
-from gdp_desktop.worker.loader import Prepared
+from gdp_desktop.worker.loader import Result
 
 if TYPE_CHECKING:
     from conftest import FakeEngine
@@ -123,7 +123,7 @@ def test_results_that_can_no_longer_be_gone_back_to_are_let_go(
     qtbot: QtBot, window: MainWindow, strip: Filmstrip
 ) -> None:
     window.workbench.variations._budget = 1
-    alive: WeakSet[Prepared] = WeakSet()
+    alive: WeakSet[Result] = WeakSet()
     for seed in range(RESULTS_KEPT + 4):
         restore(qtbot, window, seed)
         alive.add(window.document.result)
@@ -162,28 +162,28 @@ def test_the_oldest_goes_when_there_are_too_many(qtbot: QtBot) -> None:
     document = Document()
     variations = Variations(document)
     for seed in range(MOST + 3):
-        variations.add(job(seed), prepared())
+        variations.add(job(seed), result())
     assert [v.job.recipe.seed for v in variations.all] == list(range(3, MOST + 3))
 
 
 def test_the_oldest_goes_when_they_are_too_large(qtbot: QtBot) -> None:
-    one = prepared().photo.pixels.nbytes
+    one = result().photo.pixels.nbytes
     document = Document()
     variations = Variations(document, budget=2 * one)
     for seed in range(4):
-        variations.add(job(seed), prepared())
+        variations.add(job(seed), result())
     assert [v.job.recipe.seed for v in variations.all] == [2, 3]
     tight = Variations(document, budget=1)
-    tight.add(job(0), prepared())
+    tight.add(job(0), result())
     assert len(tight.all) == 1
 
 
 def test_what_was_found_beside_a_photo_takes_room_as_well(qtbot: QtBot) -> None:
-    one = prepared().photo.pixels
+    one = result().photo.pixels
     document = Document()
     variations = Variations(document, budget=3 * one.nbytes)
     for seed in range(2):
-        variations.add(job(seed), prepared(light=one))
+        variations.add(job(seed), result(light=one))
     assert [v.job.recipe.seed for v in variations.all] == [1]
 
 
@@ -201,8 +201,8 @@ def job(seed: int) -> Job:
     return Job(Path("a.png"), Recipe("denoise", seed=seed))
 
 
-def prepared(**by_products: np.ndarray) -> Prepared:
+def result(**by_products: np.ndarray) -> Result:
     photo = Photo(np.zeros((40, 60, 3), np.uint8))
     report = Report("a.png", None, "done", "denoise")
     finished = Finished(photo, report, by_products)
-    return Prepared(finished, Pyramid(np.zeros((40, 60, 4), np.uint8)))
+    return Result(finished, Pyramid(np.zeros((40, 60, 4), np.uint8)))

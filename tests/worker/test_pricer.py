@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
-from gdp_desktop.restoration.job import CancelToken, Job, Recipe
+from gdp_desktop.restoration.job import CancelToken, Cost, Job, Recipe
 from gdp_desktop.worker.pricer import Pricer
 
 
@@ -23,7 +22,7 @@ class SlowPrice:
         self.asked: list[str] = []
         self.given_up: list[str] = []
 
-    def __call__(self, job: Job, cancel: CancelToken) -> SimpleNamespace | None:
+    def __call__(self, job: Job, cancel: CancelToken) -> Cost | None:
         name = job.source.name
         self.asked.append(name)
         deadline = time.monotonic() + 5
@@ -36,7 +35,7 @@ class SlowPrice:
             cancel.raise_if_cancelled()
         if name == "broken":
             raise ValueError("Nobody thought of this.")
-        return SimpleNamespace(seconds=1.0, bytes=2) if name in ("known", "deaf") else None
+        return Cost(1.0, 2, 3) if name in ("known", "deaf") else None
 
 
 @pytest.fixture
