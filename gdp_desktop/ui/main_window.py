@@ -29,7 +29,6 @@ from gdp_desktop.ui.empty_hint import EmptyHint
 from gdp_desktop.ui.file_actions import FileActions
 from gdp_desktop.ui.filmstrip import Filmstrip
 from gdp_desktop.ui.forecast import Forecast
-from gdp_desktop.ui.left_results import LeftResults
 from gdp_desktop.ui.mask_brush import MaskBrush
 from gdp_desktop.ui.message_bar import Message, MessageBar, Offer
 from gdp_desktop.ui.panels import PANELS
@@ -42,6 +41,7 @@ from gdp_desktop.ui.settings import STATE_VERSION, Settings
 from gdp_desktop.ui.shortcut_sheet import ShortcutSheet
 from gdp_desktop.ui.status_line import StatusLine
 from gdp_desktop.ui.theme import icon
+from gdp_desktop.ui.unsaved_results import UnsavedResults
 from gdp_desktop.ui.workbench import Workbench
 from gdp_desktop.worker.loader import Loader, Saved
 from gdp_desktop.worker.pricer import Pricer
@@ -78,7 +78,7 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(self.document, self.brush)
         self.files = FileActions(self, self.document, self.workbench, settings)
         self.message_bar = MessageBar()
-        self._left = LeftResults(self, self.workbench, self.message_bar)
+        self._unsaved = UnsavedResults(self, self.workbench, self.message_bar)
         self._filmstrip = Filmstrip(self.document, self.workbench.variations, repertoire)
         self._forecast = Forecast(self.document, self.workbench, pricer, self)
         self._hint = EmptyHint()
@@ -187,11 +187,11 @@ class MainWindow(QMainWindow):
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
         bench.queue_failed.connect(self._tell_of_failures)
-        bench.left_unsaved.connect(self._left.add)
+        bench.unsaved.connect(self._unsaved.add)
         self._loader.saved.connect(self._on_saved)
         self._loader.save_failed.connect(self._on_save_failed)
-        bench.left_running.connect(self._tell_what_runs)
-        bench.left_settled.connect(self._tell_no_more)
+        bench.still_running.connect(self._tell_what_runs)
+        bench.settled.connect(self._tell_no_more)
         bench.scene_dropped.connect(self._ask_about_scene)
         bench.enqueued.connect(self._docks[QueuePanel].show)
         bench.running_changed.connect(self._on_running)
@@ -291,10 +291,10 @@ class MainWindow(QMainWindow):
         self.message_bar.warn(sentence)
 
     def _on_saved(self, saved: Saved) -> None:
-        self._left.note_saved(saved.photo)
+        self._unsaved.note_saved(saved.photo)
 
     def _on_save_failed(self, photo: Photo, reason: str) -> None:
-        if not self._left.note_failed(photo, reason):
+        if not self._unsaved.note_failed(photo, reason):
             self._warn(reason)
 
     def _tell_of_failures(self, sentence: str) -> None:
@@ -306,7 +306,7 @@ class MainWindow(QMainWindow):
     def _tell_what_runs(self, job: Job) -> None:
         self.message_bar.say(Message(
             f"{job.source.name} is still being restored; you can save it here when it is done.",
-            (Offer("Cancel it", partial(self.workbench.cancel_left, job)),),
+            (Offer("Cancel it", partial(self.workbench.cancel_job, job)),),
             topic=str(job.source),
         ))
 
@@ -379,8 +379,8 @@ class MainWindow(QMainWindow):
         if agreed < 1 and self.document.is_modified:
             self._hold_back("The result is not saved yet.", Offer("Save it", self.workbench.save),
                             Offer("Close without saving", partial(self._close_but_for, 1)))
-        elif agreed < 2 and not self._left.is_empty:
-            self._left.offer(Offer("Close without saving", partial(self._close_but_for, 2)))
+        elif agreed < 2 and not self._unsaved.is_empty:
+            self._unsaved.offer(Offer("Close without saving", partial(self._close_but_for, 2)))
         elif self.queue.is_started:
             self._hold_back("The queue is not done yet.",
                             Offer("Cancel the queue and close", self.close))

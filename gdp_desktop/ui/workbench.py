@@ -28,9 +28,9 @@ class Workbench(QObject):
     noted = Signal(str)
     informed = Signal(str)
     warned = Signal(str)
-    left_unsaved = Signal(object, object)
-    left_running = Signal(object)
-    left_settled = Signal(object)
+    unsaved = Signal(object, object)
+    still_running = Signal(object)
+    settled = Signal(object)
     scene_dropped = Signal(object)
     enqueued = Signal()
     queue_failed = Signal(str)
@@ -55,7 +55,7 @@ class Workbench(QObject):
         self.variations = Variations(document)
         self._job: Job | None = None
         # Those of photos that are no longer open.
-        self._left: list[Job] = []
+        self._jobs_elsewhere: list[Job] = []
         self._awaited: Finished | None = None
         self._chosen: Finished | None = None
         self._scene: list[Path] = []
@@ -210,7 +210,7 @@ class Workbench(QObject):
             self.stopping.emit()
             self._queue.cancel_job(self._job)
 
-    def cancel_left(self, job: Job) -> None:
+    def cancel_job(self, job: Job) -> None:
         """A job of a photo that is no longer open."""
         self._queue.cancel_job(job)
 
@@ -232,8 +232,8 @@ class Workbench(QObject):
         if self._document.result and self._document.path:
             self._loader.save_beside(self._document.result.finished, self._document.path)
 
-    def save_left(self, result: Finished, source: Path, folder: Path | None = None) -> None:
-        """The result of a photo that is no longer open."""
+    def save_beside(self, result: Finished, source: Path, folder: Path | None = None) -> None:
+        """The result of a photo that is no longer open: beside it, or in ``folder``."""
         self._loader.save_beside(result, source, folder)
 
     def export(self, path: Path) -> None:
@@ -278,11 +278,11 @@ class Workbench(QObject):
     def _on_opened(self, opened: Opened) -> None:
         """What is shown and not saved is offered; what runs goes on, and is offered when done."""
         document = self._document
-        left = document.result.finished if document.is_modified and document.result else None
-        left, left_source = self._awaited or left, document.path
+        shown = document.result.finished if document.is_modified and document.result else None
+        unsaved, source = self._awaited or shown, document.path
         was_running = self._job if self._awaited is None else None
         if was_running:
-            self._left.append(was_running)
+            self._jobs_elsewhere.append(was_running)
         self._job = self._awaited = self._chosen = None
         document.open(opened)
         self._go_on_with(opened.path)
@@ -292,14 +292,14 @@ class Workbench(QObject):
             self.add_others(self._scene[1:])
         self._scene = []
         if was_running and was_running is not self._job:
-            self.left_running.emit(was_running)
-        if left is not None:
-            self.left_unsaved.emit(left, left_source)
+            self.still_running.emit(was_running)
+        if unsaved is not None:
+            self.unsaved.emit(unsaved, source)
 
     def _go_on_with(self, path: Path) -> None:
         """The photo may have been open before, and still be at work."""
         self._job = next(
-            (job for job in self._left if is_same_file(job.source, path)), None
+            (job for job in self._jobs_elsewhere if is_same_file(job.source, path)), None
         )
         if self._job:
             self._settle(self._job)
@@ -307,8 +307,8 @@ class Workbench(QObject):
 
     def _settle(self, job: Job) -> None:
         """It is over, or its photo is open again."""
-        self._left = [other for other in self._left if other is not job]
-        self.left_settled.emit(job)
+        self._jobs_elsewhere = [other for other in self._jobs_elsewhere if other is not job]
+        self.settled.emit(job)
 
     def _on_found(self, found: Found) -> None:
         if not self._is_for_one_photo():
@@ -331,7 +331,7 @@ class Workbench(QObject):
     def _on_prepare_failed(self, sentence: str) -> None:
         if self._awaited is not None:
             # It cannot be shown, but it can be saved.
-            self.left_unsaved.emit(self._awaited, self._document.path)
+            self.unsaved.emit(self._awaited, self._document.path)
             self._stop_running()
         self.warned.emit(sentence)
 
@@ -344,8 +344,8 @@ class Workbench(QObject):
             self._document.show_preview(preview)
 
     def _on_ended(self, outcome: Outcome) -> None:
-        if any(job is outcome.job for job in self._left):
-            self._on_left_ended(outcome)
+        if any(job is outcome.job for job in self._jobs_elsewhere):
+            self._on_ended_elsewhere(outcome)
         elif outcome.job is not self._job:
             return
         elif outcome.finished:
@@ -360,11 +360,11 @@ class Workbench(QObject):
             if outcome.status == "failed":
                 self.warned.emit(outcome.error)
 
-    def _on_left_ended(self, outcome: Outcome) -> None:
+    def _on_ended_elsewhere(self, outcome: Outcome) -> None:
         self._settle(outcome.job)
         source = outcome.job.source
         if outcome.finished:
-            self.left_unsaved.emit(outcome.finished, source)
+            self.unsaved.emit(outcome.finished, source)
         elif outcome.status == "failed":
             self.warned.emit(f"{source.name} could not be restored: {outcome.error}")
 

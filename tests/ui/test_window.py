@@ -268,7 +268,7 @@ def test_cancel_gives_the_photo_back(
     assert button.isEnabled() and button.text() == "Restore photo"
 
 
-def test_a_photo_that_is_left_is_still_restored_and_offered(
+def test_a_photo_no_longer_open_is_still_restored_and_offered(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
     engine.steps, engine.pause = 10, 0.05
@@ -284,7 +284,7 @@ def test_a_photo_that_is_left_is_still_restored_and_offered(
     qtbot.waitUntil(first.with_name("first-restored.png").exists, timeout=5000)
 
 
-def test_a_photo_that_is_left_can_be_cancelled(
+def test_a_photo_no_longer_open_can_be_cancelled(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
 ) -> None:
     engine.steps, engine.pause = 1000, 0.01

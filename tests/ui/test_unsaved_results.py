@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Finished, Report
-from gdp_desktop.ui.left_results import MOST_KEPT
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
+from gdp_desktop.ui.unsaved_results import MOST_KEPT
 
 if TYPE_CHECKING:
     from conftest import FakeEngine, MakePhoto
@@ -25,8 +25,8 @@ OpenPhoto = Callable[..., Path]
 
 
 @pytest.fixture
-def left(qtbot: QtBot, window: MainWindow, make_photo: MakePhoto, tmp_path: Path) -> Path:
-    """A photo in a folder of its own, restored, not saved, and left for another one."""
+def unsaved(qtbot: QtBot, window: MainWindow, make_photo: MakePhoto, tmp_path: Path) -> Path:
+    """A photo in a folder of its own, restored, not saved, and no longer open."""
     folder = tmp_path / "stick"
     folder.mkdir()
     photo = make_photo("a.png").rename(folder / "a.png")
@@ -61,7 +61,7 @@ def is_held_back(window: MainWindow) -> bool:
 
 
 def test_saving_another_result_leaves_the_offer(
-    qtbot: QtBot, window: MainWindow, left: Path
+    qtbot: QtBot, window: MainWindow, unsaved: Path
 ) -> None:
     restore(qtbot, window)
     window.actions_by_id["save_result"].trigger()
@@ -71,12 +71,12 @@ def test_saving_another_result_leaves_the_offer(
     assert is_held_back(window) and "Close without saving" in offers(window)
     offers(window)["Save it"].click()
     wait_for(qtbot, window, "Saved as a-restored.png")
-    assert left.with_name("a-restored.png").exists()
+    assert unsaved.with_name("a-restored.png").exists()
     close_message(window)
     assert message(window) == "" and not is_held_back(window)
 
 
-def test_closing_another_sentence_forgets_nothing(window: MainWindow, left: Path) -> None:
+def test_closing_another_sentence_forgets_nothing(window: MainWindow, unsaved: Path) -> None:
     window.message_bar.warn("Something else.")
     close_message(window)
     assert message(window) == "The result of a.png was not saved."
@@ -85,11 +85,11 @@ def test_closing_another_sentence_forgets_nothing(window: MainWindow, left: Path
 
 
 def test_what_cannot_be_saved_can_be_saved_elsewhere(
-    qtbot: QtBot, window: MainWindow, left: Path, tmp_path: Path,
+    qtbot: QtBot, window: MainWindow, unsaved: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    left.rename(tmp_path / "a.png")
-    left.parent.rmdir()
+    unsaved.rename(tmp_path / "a.png")
+    unsaved.parent.rmdir()
     offers(window)["Save it"].click()
     wait_for(qtbot, window, "The result of a.png was not saved. The folder")
     assert is_held_back(window)
@@ -105,14 +105,14 @@ def test_what_cannot_be_saved_can_be_saved_elsewhere(
 
 
 def test_of_several_those_that_are_saved_are_no_longer_offered(
-    qtbot: QtBot, window: MainWindow, left: Path, tmp_path: Path, make_photo: MakePhoto
+    qtbot: QtBot, window: MainWindow, unsaved: Path, tmp_path: Path, make_photo: MakePhoto
 ) -> None:
     restore(qtbot, window)
     with qtbot.waitSignal(window.document.opened, timeout=5000):
         window.files.take([make_photo("c.png")])
     assert message(window) == "2 results were not saved: a.png, b.png."
-    left.rename(tmp_path / "a.png")
-    left.parent.rmdir()
+    unsaved.rename(tmp_path / "a.png")
+    unsaved.parent.rmdir()
     offers(window)["Save them"].click()
     qtbot.waitUntil((tmp_path / "b-restored.png").exists, timeout=5000)
     wait_for(qtbot, window, "Saved as b-restored.png")
@@ -124,7 +124,7 @@ def leave_results_of(window: MainWindow, *sources: Path) -> None:
     for source in sources:
         photo = Photo(np.zeros((4, 6, 3), np.uint8))
         result = Finished(photo, Report(str(source), None, "done", "denoise"))
-        window.workbench.left_unsaved.emit(result, source)
+        window.workbench.unsaved.emit(result, source)
 
 
 def test_several_results_of_a_photo_are_told_together(

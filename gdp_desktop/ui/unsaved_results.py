@@ -15,11 +15,11 @@ from gdp_desktop.ui.message_bar import Message, MessageBar, Offer
 from gdp_desktop.ui.workbench import Workbench
 
 MOST_KEPT = 4
-TOPIC = "left results"
+TOPIC = "unsaved results"
 
 
-class LeftResults(QObject):
-    """The last few of them; each goes when it lies in a file, and not before."""
+class UnsavedResults(QObject):
+    """The last few of those results; each goes when it lies in a file, and not before."""
 
     def __init__(self, window: QWidget, workbench: Workbench, bar: MessageBar) -> None:
         super().__init__(window)
@@ -71,7 +71,7 @@ class LeftResults(QObject):
         """Beside their photos, or all in one folder."""
         self._reason = ""
         for result, source in self._kept:
-            self._workbench.save_left(result, source, folder)
+            self._workbench.save_beside(result, source, folder)
 
     def _ask_where(self) -> None:
         # Who thinks better of it in the dialog still has the choice.
