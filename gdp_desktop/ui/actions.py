@@ -103,6 +103,9 @@ ACTIONS = (
     ActionRow("show_about", "window.show_about", "&About", (), "", "What this program is"),
 )
 
+# Their actions are made by the undo stack.
+UNDO, REDO = ("Ctrl+Z",), ("Ctrl+Shift+Z", "Ctrl+Y")
+
 # None is a separator; "undo", "redo" and "panels" are put in by the window.
 MENUS: tuple[tuple[str, tuple[str | None, ...]], ...] = (
     ("&File", ("open_photo", "add_photos", "add_folder", None, "save_result", "export_result",
@@ -176,8 +179,19 @@ def fill_menus(window: QMainWindow, actions: Mapping[str, QAction]) -> None:
 
 
 def tool_tip(text: str, action: QAction) -> str:
-    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+    keys = native(action.shortcut())
     return f"{text} ({keys})" if keys else text
+
+
+def keys_of(action_id: str) -> str:
+    """The shortcut that is shown for an action, as this system writes it."""
+    row = next(row for row in ACTIONS if row.id == action_id)
+    return native(row.shortcuts[0])
+
+
+def native(keys: QKeySequence | str) -> str:
+    """A shortcut as this system writes it."""
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
 
 
 def plain(text: str) -> str:

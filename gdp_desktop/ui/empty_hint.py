@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from gdp_desktop.image.formats import OPENED_TITLES
+from gdp_desktop.ui.actions import keys_of
 from gdp_desktop.ui.theme import icon
 
 ICON_SIZE = QSize(48, 48)
@@ -22,7 +23,7 @@ class EmptyHint(QFrame):
         title = QLabel("Drop a photo here", objectName="hintTitle")
         text = QLabel(f"Several photos or a folder go to the queue.\n{OPENED_TITLES}",
                       objectName="hintText")
-        button = QPushButton("Open photo…", toolTip="Open a photo (Ctrl+O)")
+        button = QPushButton("Open photo…", toolTip=f"Open a photo ({keys_of('open_photo')})")
         button.setAccessibleName("Open photo")
         button.clicked.connect(self.open_asked)
         column = QVBoxLayout(self)

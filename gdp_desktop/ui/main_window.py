@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, QSize, Qt
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+)
 from PySide6.QtWidgets import (
     QDockWidget,
     QMainWindow,
@@ -21,7 +28,7 @@ from PySide6.QtWidgets import (
 
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Job
-from gdp_desktop.ui.actions import TOOL_BAR, Needs, build, enable, fill_menus
+from gdp_desktop.ui.actions import REDO, TOOL_BAR, UNDO, Needs, build, enable, fill_menus, plain
 from gdp_desktop.ui.canvas import Canvas, Tool
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
@@ -132,9 +139,8 @@ class MainWindow(QMainWindow):
     def _undo_actions(self) -> dict[str, QAction]:
         stack = self.document.undo_stack
         undo, redo = stack.createUndoAction(self, "Undo"), stack.createRedoAction(self, "Redo")
-        undo.setShortcuts(["Ctrl+Z"])
-        redo.setShortcuts(["Ctrl+Shift+Z", "Ctrl+Y"])
-        for action, name in ((undo, "undo"), (redo, "redo")):
+        for action, name, shortcuts in ((undo, "undo", UNDO), (redo, "redo", REDO)):
+            action.setShortcuts([QKeySequence(keys) for keys in shortcuts])
             action.setIcon(icon(name))
             action.setObjectName(name)
         return {"undo": undo, "redo": redo}
@@ -166,7 +172,7 @@ class MainWindow(QMainWindow):
             else:
                 action = self.actions_by_id[action_id]
                 bar.addAction(action)
-                bar.widgetForAction(action).setAccessibleName(action.text().replace("&", ""))
+                bar.widgetForAction(action).setAccessibleName(plain(action.text()))
         self.addToolBar(bar)
 
     def _listen(self) -> None:
@@ -350,7 +356,8 @@ class MainWindow(QMainWindow):
         """The key that shows the original shows it for as long as it is held, if it is held."""
         was_held = time.monotonic() - self._original_since > SECONDS_OF_A_TAP
         action = self.actions_by_id["show_original"]
-        if event.key() == Qt.Key.Key_Backslash and not event.isAutoRepeat() and was_held:
+        is_its_key = QKeySequence(event.key()) == action.shortcut()
+        if is_its_key and not event.isAutoRepeat() and was_held:
             action.setChecked(False)
             self.canvas.show_before(False)
         super().keyReleaseEvent(event)

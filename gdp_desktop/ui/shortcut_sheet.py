@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -15,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gdp_desktop.ui.actions import ACTIONS, GESTURES, plain
+from gdp_desktop.ui.actions import ACTIONS, GESTURES, REDO, UNDO, native, plain
 
 
 class ShortcutSheet(QDialog):
@@ -49,11 +48,7 @@ class ShortcutSheet(QDialog):
 
 def rows() -> list[tuple[str, str]]:
     """(what it does, keys)"""
-    native = QKeySequence.SequenceFormat.NativeText
-    keyed = [
-        (plain(row.text), ", ".join(QKeySequence(keys).toString(native) for keys in row.shortcuts))
-        for row in ACTIONS
-        if row.shortcuts
-    ]
-    return [*keyed, ("Undo", "Ctrl+Z"), ("Redo", "Ctrl+Shift+Z, Ctrl+Y"),
+    keyed = [(plain(row.text), row.shortcuts) for row in ACTIONS if row.shortcuts]
+    keyed += [("Undo", UNDO), ("Redo", REDO)]
+    return [*((what, ", ".join(map(native, shortcuts))) for what, shortcuts in keyed),
             *((what, keys) for keys, what in GESTURES)]

@@ -12,6 +12,7 @@ from gdp_desktop.image.files import is_same_file, result_path
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
+from gdp_desktop.ui.actions import keys_of
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.undo import ClearMask, InvertMask, LoadMask, apply_result
@@ -198,7 +199,8 @@ class Workbench(QObject):
         if self.hindrance:
             self.warned.emit(self.hindrance)
         elif job.mask is None and self.must_be_painted:
-            self.warned.emit("Paint over what is to be replaced first, with the brush (B).")
+            brush = f"the brush ({keys_of('use_brush')})"
+            self.warned.emit(f"Paint over what is to be replaced first, with {brush}.")
         else:
             self._job = job
             self.running_changed.emit(True)

@@ -9,12 +9,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from gdp_desktop.tasks.task import Param
+from gdp_desktop.ui.actions import keys_of, plain
 from gdp_desktop.ui.mask_brush import MaskBrush
 from gdp_desktop.ui.panels.slider_row import SliderRow
 
-SIZE = Param("size", "Brush size", 40, 1, 2000, 1, "px", "How wide the brush is ([ and ]).")
-HARDNESS = Param("hardness", "Hardness", 80, 0, 100, 1, "%",
-                 "How sharp the edge of the brush is (Shift+[ and Shift+]).")
 TOOLS = ("use_brush", "use_eraser")
 BUTTONS = ("clear_mask", "invert_mask", "load_mask", "save_mask")
 
@@ -23,8 +21,13 @@ class MaskGroup(QWidget):
     def __init__(self, brush: MaskBrush, actions: Mapping[str, QAction]) -> None:
         super().__init__()
         self._brush = brush
-        self._size = SliderRow(SIZE, logarithmic=True)
-        self._hardness = SliderRow(HARDNESS)
+        keys = f"({keys_of('shrink_brush')} and {keys_of('grow_brush')})"
+        size = Param("size", "Brush size", 40, 1, 2000, 1, "px", f"How wide the brush is {keys}.")
+        keys = f"({keys_of('soften_brush')} and {keys_of('harden_brush')})"
+        hardness = Param("hardness", "Hardness", 80, 0, 100, 1, "%",
+                         f"How sharp the edge of the brush is {keys}.")
+        self._size = SliderRow(size, logarithmic=True)
+        self._hardness = SliderRow(hardness)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
@@ -63,5 +66,5 @@ def _button(action: QAction) -> QToolButton:
     button = QToolButton(autoRaise=True, iconSize=QSize(20, 20))
     button.setDefaultAction(action)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
-    button.setAccessibleName(action.text().replace("&", "").rstrip("…"))
+    button.setAccessibleName(plain(action.text()))
     return button

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from gdp_desktop.restoration.job import Progress
+from gdp_desktop.ui.actions import keys_of
 from gdp_desktop.ui.theme import icon
 from gdp_desktop.ui.wording import percent, time_left
 
@@ -36,7 +37,10 @@ class RunBar(QWidget):
     def set_running(self, running: bool) -> None:
         self._is_running, self._is_stopping = running, False
         text = "Cancel" if running else "Restore photo"
-        tip = "Stop restoring (Esc)" if running else "Restore the open photo (Shift+R)"
+        tip = (
+            f"Stop restoring ({keys_of('cancel')})" if running
+            else f"Restore the open photo ({keys_of('run')})"
+        )
         self._button.setText(text)
         self._button.setAccessibleName(text)
         self._button.setToolTip(tip)
