@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QSize, Qt, QUrl
-from PySide6.QtGui import (
-    QAction,
-    QDesktopServices,
-    QDragEnterEvent,
-    QDropEvent,
-    QKeySequence,
-    QPainter,
-    QPaintEvent,
-)
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -22,9 +14,9 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from gdp_desktop.ui import theme
 from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
 from gdp_desktop.ui.panels.panel import Panel, Surroundings
+from gdp_desktop.ui.panels.photo_lists import on_delete, paint_invitation
 from gdp_desktop.ui.panels.queue_delegate import QueueDelegate
 from gdp_desktop.worker.queue import JobQueue, JobState, Row
 
@@ -39,11 +31,7 @@ class QueueView(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
-        if self.model().rowCount() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.FAINT)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.viewport().rect().adjusted(16, 0, -16, 0), flags, INVITATION)
+        paint_invitation(self, INVITATION, margin=16)
 
 
 class QueuePanel(Panel):
@@ -74,10 +62,7 @@ class QueuePanel(Panel):
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        remove = QAction("Remove", view, shortcut=QKeySequence.StandardKey.Delete)
-        remove.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        remove.triggered.connect(self.remove_selected)
-        view.addAction(remove)
+        on_delete(view, self.remove_selected)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
 
     def _lay_out(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QPainter, QPaintEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -17,10 +17,10 @@ from PySide6.QtWidgets import (
 )
 
 from gdp_desktop.tasks.task import Task
-from gdp_desktop.ui import theme
 from gdp_desktop.ui.dialogs import ask_photos
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.drops import accept_as_copy, dropped_paths
+from gdp_desktop.ui.panels.photo_lists import on_delete, paint_invitation
 
 HEIGHT = 96
 INVITATION = "Drop the other photos of this scene here."
@@ -46,10 +46,7 @@ class SceneGroup(QWidget):
         self._add.clicked.connect(self._ask)
         self._remove.clicked.connect(self._remove_selected)
         self._list.itemSelectionChanged.connect(self._enable)
-        delete = QAction("Remove", self._list, shortcut=QKeySequence.StandardKey.Delete)
-        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.triggered.connect(self._remove_selected)
-        self._list.addAction(delete)
+        on_delete(self._list, self._remove_selected)
         document.opened.connect(self._enable)
         document.others_changed.connect(self._renew)
         self._renew()
@@ -119,11 +116,7 @@ class _List(QListWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
-        if self.count() == 0:
-            painter = QPainter(self.viewport())
-            painter.setPen(theme.FAINT)
-            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.viewport().rect().adjusted(8, 0, -8, 0), flags, self.invitation)
+        paint_invitation(self, self.invitation, margin=8)
 
 
 def _photos(event: QDropEvent) -> list[Path]:
