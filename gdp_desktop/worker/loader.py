@@ -18,7 +18,7 @@ from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Finished
 from gdp_desktop.restoration.restore import saved_beside
 from gdp_desktop.worker.display import display_pyramid
-from gdp_desktop.worker.runner import stop_thread
+from gdp_desktop.worker.threads import stop_thread
 
 Work = Callable[[], object]
 Subject = Path | Finished | Photo | None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Cost, Job
-from gdp_desktop.worker.runner import stop_thread
+from gdp_desktop.worker.threads import stop_thread
 
 log = logging.getLogger(__name__)
 

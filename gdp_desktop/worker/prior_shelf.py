@@ -14,7 +14,7 @@ from gdp_desktop.priors.importing import OnBytes
 from gdp_desktop.priors.shelf import PriorInfo, Survey
 from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Cancelled, CancelToken
-from gdp_desktop.worker.runner import stop_thread
+from gdp_desktop.worker.threads import stop_thread
 
 SECONDS_BETWEEN_PROGRESS = 0.05
 

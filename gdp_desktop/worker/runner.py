@@ -26,12 +26,12 @@ from gdp_desktop.restoration.job import (
     Status,
 )
 from gdp_desktop.worker.mailbox import Mailbox
+from gdp_desktop.worker.threads import stop_thread
 
 # The third argument hears of the progress between two events, from the same thread.
 Restore = Callable[[Job, CancelToken, Callable[[Progress], None]], Iterator[Event]]
 
 SECONDS_BETWEEN_PROGRESS = 0.05
-_still_busy: list[QThread] = []
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,3 @@ class Runner(QObject):
     def _hand_on_end(self, outcome: Outcome) -> None:
         self._token = None
         self.ended.emit(outcome)
-
-
-def stop_thread(thread: QThread, milliseconds: int) -> bool:
-    """Qt aborts the process when a running QThread is destroyed, so one that stays busy is kept."""
-    thread.quit()
-    stopped = thread.wait(milliseconds)
-    if not stopped:
-        _still_busy.append(thread)
-    return stopped
