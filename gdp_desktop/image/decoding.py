@@ -17,10 +17,10 @@ from PIL import Image, TiffImagePlugin
 
 from gdp_desktop.image.avif_file import HDR_TRANSFERS, bits_of_avif, transfer_of_avif
 from gdp_desktop.image.camera_files import Raw, deep_heic, opened_heic
-from gdp_desktop.image.captions import iptc_of
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.formats import FORMATS, HEIC, OPENED_TITLES, RAW, SAVED_TITLES
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.iptc import iptc_of
 from gdp_desktop.image.metadata import (
     ORIENTATION,
     Metadata,

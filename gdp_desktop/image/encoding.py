@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from gdp_desktop.image.captions import jpeg_segment
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.formats import PhotoFormat
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.iptc import jpeg_segment
 from gdp_desktop.image.metadata import (
     EXIF_START,
     Metadata,

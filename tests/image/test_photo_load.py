@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
-from gdp_desktop.image.captions import jpeg_segment
 from gdp_desktop.image.decoding import MAX_MEGAPIXELS
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.formats import CAMERA_FORMATS, FORMATS, SAVED_TITLES
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.iptc import jpeg_segment
 from gdp_desktop.image.photo import Photo, load_photo
 
 from . import handmade
