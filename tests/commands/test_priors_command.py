@@ -46,6 +46,28 @@ def research_only(adm: Path, monkeypatch: pytest.MonkeyPatch) -> Known:
     return entry
 
 
+class TestList:
+    """Of the one tiny prior."""
+
+    @pytest.fixture(autouse=True)
+    def _tiny_models(self, prior: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(places, "MODEL_FOLDERS", (prior.parent,))
+
+    def test_as_text(self, run: Run, prior: Path) -> None:
+        outcome = run("priors")
+        assert outcome.code == 0 and "tiny" in outcome.out and str(prior) in outcome.out
+
+    def test_as_json(self, run: Run, prior: Path) -> None:
+        [listed] = json.loads(run("priors", "--json").out)
+        assert listed["name"] == "tiny" and listed["bytes"] == prior.stat().st_size
+
+    def test_none_there(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(places, "MODEL_FOLDERS", (tmp_path,))
+        outcome = run("priors")
+        assert outcome.code == FAILED and outcome.sentence and not outcome.out
+        assert run("priors", "--json").out == "[]\n"
+
+
 def test_import_list_verify(run: Run, adm: Path, models: Path) -> None:
     taken = run("priors", "import", adm)
     assert taken.code == 0 and not taken.err and "tiny-adm" in taken.out
