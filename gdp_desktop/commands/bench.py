@@ -10,7 +10,7 @@ from gdp_desktop.benchmarks.plan import BenchmarkError, Request
 from gdp_desktop.benchmarks.run import Measuring
 from gdp_desktop.benchmarks.run import run as measure
 from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
-from gdp_desktop.commands.inputs import output_folder
+from gdp_desktop.commands.inputs import output_folder, refuse_no_folder
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, one_line, printable
@@ -37,12 +37,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def request_from(options: argparse.Namespace) -> Request:
-    """Raises BadUsage if the results have no place."""
+    """Raises BadUsage if there is no folder of photos, or the results have no place."""
     benchmark = BENCHMARKS[options.what]
     of_photos = {}
     if benchmark.photos:
-        if not options.photos.is_dir():
-            raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+        refuse_no_folder(options.photos)
         of_photos = {name: getattr(options, name) for name in ("photos", "crop", "count")}
     given = {name: getattr(options, name) for name in (*benchmark.lists, *benchmark.files)}
     return Request(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
+from gdp_desktop.commands.inputs import refuse_no_folder
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.boundary import Boundary
 from gdp_desktop.diffusion.checkpoints import CheckpointError
@@ -33,8 +34,7 @@ OTHERS = 8
 
 
 def run(options: argparse.Namespace) -> int:
-    if not options.photos.is_dir():
-        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+    refuse_no_folder(options.photos)
     try:
         return found_and_checked(options)
     except TaskError as error:

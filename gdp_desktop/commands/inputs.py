@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import find_photos, refuse_target, result_path
+from gdp_desktop.image.files import find_photos, numbered, refuse_target, result_path
 from gdp_desktop.image.formats import CAMERA_FORMATS, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import load_photo
 
@@ -79,6 +79,12 @@ def _scene(photos: list[Path]) -> Input:
 def _exposure_error(path: Path) -> float:
     pixels = load_photo(path).pixels[::8, ::8]
     return abs(float(pixels.mean()) / np.iinfo(pixels.dtype).max - WELL_EXPOSED)
+
+
+def refuse_no_folder(photos: Path) -> None:
+    """Raises BadUsage if what was given with --photos is no folder."""
+    if not photos.is_dir():
+        raise BadUsage(f"{printable(photos)} is not a folder; give one with --photos.")
 
 
 def output_folder(folder: Path) -> Path:
@@ -169,7 +175,7 @@ class Targets:
         wished = result_path(source, self._place.folder)
         if sample > 1:
             wished = wished.with_stem(f"{wished.stem}-s{sample}")
-        return next(name for name in _numbered(wished) if self._is_free(name))
+        return next(name for name in numbered(wished) if self._is_free(name))
 
     def _is_free(self, name: Path) -> bool:
         if _identity(name) in self._taken or self._would_share_what_is_beside(name):
@@ -189,9 +195,3 @@ class Targets:
 def _identity(path: Path) -> str:
     # Most desktop file systems do not tell upper case from lower case.
     return os.path.realpath(path).casefold()
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    yield path
-    for number in itertools.count(2):
-        yield path.with_stem(f"{path.stem}-{number}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from gdp_desktop.commands.errors import INTERRUPTED, BadUsage, Refused
+from gdp_desktop.commands.inputs import refuse_no_folder
 from gdp_desktop.commands.progress import ProgressLine, duration
 from gdp_desktop.diffusion.checkpoints import CheckpointError, load_unet
 from gdp_desktop.diffusion.unet import UNetConfig
@@ -50,8 +51,7 @@ def run(options: argparse.Namespace) -> int:
 def plan_from(options: argparse.Namespace) -> TrainingPlan:
     """Raises BadUsage for what is better said before hours of work."""
     _check_target(options.out, options.overwrite)
-    if not options.photos.is_dir():
-        raise BadUsage(f"{printable(options.photos)} is not a folder; give one with --photos.")
+    refuse_no_folder(options.photos)
     return TrainingPlan(
         photos=options.photos, out=options.out, minutes=options.minutes,
         network=_network(options), start_from=options.start_from,

@@ -7,7 +7,7 @@ import re
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError, printable, shown
@@ -96,10 +96,15 @@ def result_path(
 
 
 def free_path(path: str | os.PathLike[str]) -> Path:
-    """``path``, or the first of NAME-2.EXT, NAME-3.EXT, … that is not there yet."""
-    path = Path(path)
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(name for name in chain([path], numbered) if not os.path.lexists(name))
+    """The first ``numbered`` name that is not there yet."""
+    return next(name for name in numbered(Path(path)) if not os.path.lexists(name))
+
+
+def numbered(path: Path) -> Iterator[Path]:
+    """``path``, NAME-2.EXT, NAME-3.EXT, …"""
+    yield path
+    for number in count(2):
+        yield path.with_stem(f"{path.stem}-{number}")
 
 
 def is_same_file(one: Path, other: Path) -> bool:
