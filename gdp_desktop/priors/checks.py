@@ -36,8 +36,8 @@ def verify(path: Path) -> Verdict:
     try:
         digests = {file.name: sha256_of(file) for file in open_weights(path).files}
         sha256 = digests[open_weights(path).file.name]
-        compared_with = assert_unchanged(path, digests, sha256)
-        assert_answers(read_prior(path), name)
+        compared_with = matched_hash(path, digests, sha256)
+        refuse_no_answer(read_prior(path), name)
     except CheckpointError as error:
         return Verdict(name, str(path), sha256, compared_with, str(error))
     except OSError as error:
@@ -46,13 +46,16 @@ def verify(path: Path) -> Verdict:
     return Verdict(name, str(path), sha256, compared_with)
 
 
-def assert_unchanged(path: Path, digests: dict[str, str], sha256: str) -> str:
-    """Which hash the files agree with, see Verdict.  Raises CheckpointError if they do not."""
+def matched_hash(path: Path, digests: dict[str, str], sha256: str) -> str:
+    """Which known hash the files have, see Verdict.
+
+    Raises CheckpointError if another is on record.
+    """
     weights = open_weights(path)
     known = recognised(sha256, len(weights.shapes), weights.parameters)
     if known and known.sha256 == sha256:
         return "published"
-    assert_not_a_damaged_copy(weights.file, sha256)
+    refuse_damaged_copy(weights.file, sha256)
     receipt = received(path)
     changed = [name for name, digest in receipt.items() if digests.get(name) != digest]
     if changed:
@@ -63,7 +66,7 @@ def assert_unchanged(path: Path, digests: dict[str, str], sha256: str) -> str:
     return "received" if receipt else ""
 
 
-def assert_not_a_damaged_copy(file: Path, sha256: str) -> None:
+def refuse_damaged_copy(file: Path, sha256: str) -> None:
     """A file that bears a published file's name must be that file.  Raises CheckpointError."""
     known = known_file(file.name)
     if known and sha256 != known.sha256:
@@ -73,7 +76,7 @@ def assert_not_a_damaged_copy(file: Path, sha256: str) -> None:
         )
 
 
-def assert_answers(prior: NetworkPrior, name: str) -> None:
+def refuse_no_answer(prior: NetworkPrior, name: str) -> None:
     """One evaluation of a photo of a few pixels.  Raises CheckpointError if it is no answer."""
     # Two pixels at the coarsest: a norm over a single value would refuse.
     side = 2 * prior.stride

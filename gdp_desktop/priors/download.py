@@ -14,9 +14,9 @@ from gdp_desktop import __version__
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
 from gdp_desktop.image.errors import one_line
 from gdp_desktop.priors.catalogue import Known, known_named, offered
-from gdp_desktop.priors.checks import assert_answers
+from gdp_desktop.priors.checks import refuse_no_answer
 from gdp_desktop.priors.formats import read_prior
-from gdp_desktop.priors.importing import OnBytes, assert_room, writing_failed
+from gdp_desktop.priors.importing import OnBytes, refuse_full_disk, writing_failed
 from gdp_desktop.priors.places import made_user_folder
 from gdp_desktop.priors.records import write_receipt
 from gdp_desktop.priors.shelf import PriorInfo, describe
@@ -61,7 +61,7 @@ def download(known: Known, on_bytes: OnBytes = lambda done, total: None) -> Prio
             f"What was downloaded is not {known.file} (its sha256 is another), so it was thrown "
             "away; try again later."
         )
-    assert_answers(read_prior(part), known.file)
+    refuse_no_answer(read_prior(part), known.file)
     try:
         os.rename(part, target)
     except OSError as error:
@@ -120,7 +120,7 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, on_byte
         start = 0  # the server sends all of it
     length = int(response.headers.get("Content-Length") or 0)
     total = start + length if length else 0
-    assert_room(part.parent, length)
+    refuse_full_disk(part.parent, length)
     try:
         file = part.open("ab" if start else "wb")
     except OSError as error:

@@ -200,7 +200,7 @@ def blank_prior(weights: Weights) -> NetworkPrior:
             f"The description of the network in {shown(weights.path)} makes no sense; copy the "
             "file again or choose another."
         ) from error
-    _assert_fit(
+    _refuse_misfit(
         {name: tuple(t.shape) for name, t in prior.network.state_dict().items()},
         {known.rename(name): shape for name, shape in weights.shapes.items()},
         shown(weights.path),
@@ -208,7 +208,7 @@ def blank_prior(weights: Weights) -> NetworkPrior:
     return prior
 
 
-def _assert_fit(wanted: Mapping[str, object], given: Mapping[str, object], name: str) -> None:
+def _refuse_misfit(wanted: Mapping[str, object], given: Mapping[str, object], name: str) -> None:
     reasons = [
         f"{title} {_few(names)}"
         for title, names in (

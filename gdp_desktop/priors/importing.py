@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
 from gdp_desktop.image.errors import printable, shown
-from gdp_desktop.priors.checks import assert_answers, assert_not_a_damaged_copy
+from gdp_desktop.priors.checks import refuse_damaged_copy, refuse_no_answer
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import (
     MODEL_FOLDERS,
@@ -45,16 +45,16 @@ def import_prior(
     everything as it was: not a prior, a name that is taken, no room.
     """
     weights = open_weights(source)
-    assert_answers(read_prior(source), shown(source))
+    refuse_no_answer(read_prior(source), shown(source))
     sha256 = sha256_of(weights.file)
-    assert_not_a_damaged_copy(weights.file, sha256)
+    refuse_damaged_copy(weights.file, sha256)
     is_folder = weights.config is not None
     called = name_of(weights.path.resolve()) if is_folder else listed_name(weights.file)
     name = name_of(Path(called))
-    _assert_name_is_free(name, overwrite)
+    _refuse_taken_name(name, overwrite)
 
     folder = made_user_folder()
-    assert_room(folder, sum(file.stat().st_size for file in weights.files))
+    refuse_full_disk(folder, sum(file.stat().st_size for file in weights.files))
     target = folder / called
     staging = folder / f".{secrets.token_hex(6)}.part"
     try:
@@ -75,7 +75,7 @@ def import_prior(
     return info
 
 
-def _assert_name_is_free(name: str, overwrite: bool) -> None:
+def _refuse_taken_name(name: str, overwrite: bool) -> None:
     for path in prior_paths():
         # Most desktop file systems do not tell upper case from lower case.
         if name_of(path).casefold() != name.casefold():
@@ -128,7 +128,7 @@ def _replace(name: str, new: Path, target: Path) -> None:
         shutil.rmtree(away) if away.is_dir() else away.unlink()
 
 
-def assert_room(folder: Path, size: int) -> None:
+def refuse_full_disk(folder: Path, size: int) -> None:
     """Raises CheckpointError if ``size`` bytes do not fit on the folder's disk."""
     free = shutil.disk_usage(folder).free
     if size > free:

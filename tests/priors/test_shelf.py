@@ -130,7 +130,7 @@ def test_a_file_that_changes_while_it_is_copied_is_refused(
     def meanwhile(folder: Path, size: int) -> None:
         flip_the_last_byte(source)
 
-    monkeypatch.setattr(importing, "assert_room", meanwhile)
+    monkeypatch.setattr(importing, "refuse_full_disk", meanwhile)
     assert "changed while" in refusal(import_prior, source)
     assert contents(models) == {}
 
