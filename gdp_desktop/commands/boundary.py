@@ -105,7 +105,7 @@ def check(
 def tried(
     search: Search, boundaries: Sequence[Boundary], pairs: Sequence[Pair], what: str
 ) -> list[np.ndarray]:
-    """The distances of each, pair by pair."""
+    """The distances of each start noise, pair by pair."""
     found: list[np.ndarray] = []
     with ProgressLine(what) as line:
         for index, distances in scores(search, boundaries, pairs):

@@ -132,7 +132,7 @@ def _priors(parser: argparse.ArgumentParser) -> None:
         "verify", help="check every byte and number of one or all priors", allow_abbrev=False
     ).add_argument
     add("name", nargs="?", metavar="NAME")
-    # Left out here, what was said before ACTION counts.
+    # Where it is left out here, what was said before ACTION counts.
     add("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON array")
 
 

@@ -18,7 +18,7 @@ REDRAW_SECONDS = 0.1
 
 
 class ProgressLine:
-    """Draws on standard error, and only if that is a terminal; gone when it is left."""
+    """Draws on standard error, and only if that is a terminal; at the end the line goes."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -76,7 +76,7 @@ class Lines:
 
     @contextmanager
     def of(self, number: int, photo: Path) -> Iterator[Line]:
-        """Of the photo with this number, from 0."""
+        """The line of the photo with this number, counted from 0."""
         if self.at_once > 1:
             yield _Part(self, number)
             self._shares[number] = 1.0
@@ -91,7 +91,7 @@ class Lines:
         self._together.show(sum(self._shares) / self.total, None)
 
     def clear(self) -> None:
-        """Before something else is written."""
+        """To be called before something else is written."""
         if self.at_once > 1:
             self._together.clear()
 

@@ -37,7 +37,7 @@ class Request:
     jobs: int = 1
 
     def sampled(self, sample: int) -> Request:
-        """The same with the seed of another sample."""
+        """The same request with the seed of another sample."""
         seed = (self.recipe.seed + sample - 1) % (LARGEST_SEED + 1)
         return replace(
             self, sample=sample, recipe=replace(self.recipe, seed=seed),
@@ -45,13 +45,13 @@ class Request:
         )
 
     def on(self, device: str) -> Request:
-        """The same there."""
+        """The same request on another device."""
         recipe = replace(self.recipe, device=device)
         return replace(self, recipe=recipe, blank=replace(self.blank, device=device))
 
     def among(self, jobs: int) -> Request:
-        """The same for each of so many at once, one graphics card for each where there are
-        several."""
+        """The same request for each of so many jobs at once, with a graphics card each where there
+        are several."""
         limit = self.memory_limit
         return replace(
             self, memory_limit=None if limit is None else limit // jobs,

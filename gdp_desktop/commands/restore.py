@@ -46,7 +46,7 @@ from gdp_desktop.restoration.job import (
 from gdp_desktop.restoration.restore import restore
 from gdp_desktop.tasks import TaskError, task_named
 
-# What takes longer is announced.
+# Work that takes longer is announced.
 LONG_SECONDS = 60
 
 TellCost = Callable[[Path, Cost], None]
@@ -132,7 +132,7 @@ def turns(
 
 @contextmanager
 def in_order(jobs: int) -> Iterator[Apply]:
-    """A ``map`` that does so many things at once; answers come in the order of the questions."""
+    """A ``map`` that does so many jobs at once; answers come in the order of the questions."""
     if jobs == 1:
         yield map
         return
@@ -227,7 +227,7 @@ class _Teller:
             print(f"{prefix}{report.error}", file=sys.stderr)
 
     def tell_cost(self, source: Path, cost: Cost) -> None:
-        """Before the work, if it will be long."""
+        """Says what a photo will cost before the work, if that will be long."""
         if cost.seconds > LONG_SECONDS:
             print(f"{shown(source)}: {in_words(cost)}", file=sys.stderr, flush=True)
 

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _started_probe() -> AbstractContextManager[subprocess.Popen[str] | None]:
-    """It runs while torch is imported, so that nobody waits for it."""
+    """The probe runs while torch is imported, so that nobody waits for it."""
     if not sys.platform.startswith("linux") or not has_display():
         return nullcontext()
     return subprocess.Popen(

@@ -16,14 +16,14 @@ _SRGB_CURVE = (2.4, 12.92)
 
 
 def opened_heic(data: bytes, name: str) -> Image.Image:
-    """The file as Pillow opens it: upright, its pixels with 8 bits."""
+    """A HEIC file as Pillow opens it: upright, its pixels with 8 bits."""
     package = _package(HEIC, name)
     package.register_heif_opener()
     return Image.open(io.BytesIO(data), formats=("HEIF",))
 
 
 def deep_heic(data: bytes) -> np.ndarray:
-    """The upright pixels of such a file that has more than 8 bits, spread over all of 16: grey
+    """The upright pixels of a HEIC file that has more than 8 bits, spread over all of 16: grey
     (H, W), or RGB (H, W, 3), or with alpha (H, W, 4)."""
     pillow_heif = importlib.import_module(HEIC.module)
     return np.asarray(pillow_heif.open_heif(data, convert_hdr_to_8bit=False))

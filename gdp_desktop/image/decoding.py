@@ -133,7 +133,7 @@ def _why_not_opened(data: bytes, name: str) -> str:
 
 
 def _holds_floats(data: bytes) -> bool:
-    """Whether it is a TIFF of such values, of which Pillow opens grey ones alone."""
+    """Whether it is a TIFF of floating-point values, of which Pillow opens grey ones alone."""
     try:
         directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
         file = io.BytesIO(data)
@@ -183,7 +183,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     iptc = iptc_of(image)
     exif = _exif_by(exif_of_tiff, image, notes) if is_tiff else None
     channels = _channels(image, data, notes)
-    # The others are asked last, as a PNG may hold its metadata behind the pixels.
+    # Other formats are asked last, as a PNG may hold its metadata behind the pixels.
     exif = exif if is_tiff else _exif_by(exif_of, image, notes) or exif_of_resolution(image)
     # cv2 turns a TIFF by this tag but does not know that XMP may have one, too.
     turn = 1 if ORIENTATION in _tags(image) else _orientation(image)
@@ -199,7 +199,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         exif = image.getexif()
         if image.format in ("AVIF", "HEIF"):
-            # They are turned by a box of their own, here told as EXIF: XMP does not count.
+            # These are turned by a box of their own, here told as EXIF: XMP does not count.
             exif = Image.Exif()
             exif.load(image.info.get("exif", b""))
         return int(exif.get(ORIENTATION, 1))

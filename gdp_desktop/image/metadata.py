@@ -50,7 +50,7 @@ def with_start(exif: bytes | None) -> bytes | None:
 
 
 def upright_exif(exif: bytes, size: Size | None = None) -> bytes:
-    """The same block for pixels that stand upright, with ``size`` written in if it is told.
+    """The block for pixels that stand upright, with ``size`` written in if it is told.
 
     Patched in place, because a rewritten block would break the camera's own maker notes. The
     embedded thumbnail is unlinked: it shows the photo before it was turned or restored.
@@ -106,7 +106,7 @@ def _patch(block: bytearray, order: str, ifd: int, values: dict[int, int]) -> in
 
 def exif_of_resolution(image: Image.Image) -> bytes | None:
     """How large the photo is in print, where its file says so in a place of its own (JFIF, pHYs):
-    a scan has no other camera data, and that a block of EXIF can be carried into any format."""
+    a scan has no other camera data, and a block of EXIF can be carried into any format."""
     try:
         across, down = (float(dpi) for dpi in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -154,7 +154,7 @@ def exif_of_tiff(image: Image.Image) -> bytes | None:
 
 
 def exif_of_raw(data: bytes) -> bytes | None:
-    """The same of a camera's raw file, most of which are built like a TIFF; None of the others."""
+    """The descriptive part of a camera's raw file that is built like a TIFF, as most are."""
     if not data.startswith((b"II*\0", b"MM\0*")):
         return None
     parsed = Image.Exif()

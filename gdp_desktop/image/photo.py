@@ -165,8 +165,8 @@ def save_photo(
 def save_under_free_name(
     photo: Photo, path: str | os.PathLike[str]
 ) -> tuple[Path, tuple[str, ...]]:
-    """The same as ``path``, or numbered if that is there already, even if something takes the name
-    in that very moment; returns where, too."""
+    """Write the photo as ``path``, or numbered if that is there already, even if something takes
+    the name in that very moment; returns where, and the sentences of ``save_photo``."""
     while True:
         free = free_path(path)
         with contextlib.suppress(PhotoExistsError):

@@ -41,7 +41,7 @@ def user_folder() -> Path:
 
 
 def made_user_folder() -> Path:
-    """The same, made if it is missing.  Raises CheckpointError if it cannot be."""
+    """The user's folder, made if it is missing.  Raises CheckpointError if it cannot be made."""
     folder = user_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def write_receipt(path: Path, digests: Mapping[str, str], source: str, terms: st
     Where that cannot be written the prior is as good as one that was put there by hand.
     """
     receipt = {"files": dict(digests), "source": source, "terms": terms}
-    # That of another prior of this name must not stay.
+    # The receipt of another prior of this name must not stay.
     with suppress(OSError):
         _receipt_path(path).unlink(missing_ok=True)
     with suppress(PhotoError, OSError):

@@ -55,7 +55,7 @@ class Document(QObject):
 
     @property
     def mask(self) -> Mask:
-        """As large as the photo; to be changed in place only by who then calls ``touch_mask``."""
+        """As large as the photo; whoever changes it in place calls ``touch_mask`` afterwards."""
         return self._mask
 
     @property
@@ -66,7 +66,7 @@ class Document(QObject):
         return self._is_painted
 
     def mask_for_job(self) -> Mask | None:
-        """A copy, and the same one until the mask changes; None if nothing is painted."""
+        """A copy of the mask, the same one until it changes; None if nothing is painted."""
         if self._snapshot is None and self.is_painted:
             self._snapshot = painted_copy(self._mask)
         return self._snapshot
@@ -114,7 +114,7 @@ class Document(QObject):
         self.preview_changed.emit()
 
     def set_result(self, result: Result | None) -> None:
-        """By undo commands, and to look at another of the results there are."""
+        """Called by undo commands, and to show another of the results."""
         self._result = result
         self.result_changed.emit()
         self.modified_changed.emit(self.is_modified)

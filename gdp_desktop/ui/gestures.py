@@ -13,7 +13,7 @@ CLICK_DISTANCE = 4
 
 
 class Canvas(Protocol):
-    """What gestures need of it."""
+    """What gestures need of the canvas."""
 
     @property
     def viewport(self) -> Viewport: ...
@@ -30,7 +30,7 @@ class Gesture(Protocol):
 
 
 class Pan:
-    """A press without a drag puts the divider there instead, if one is shown."""
+    """Moves the photo; a press without a drag puts the divider there instead, if one is shown."""
 
     def __init__(self, canvas: Canvas, position: QPointF) -> None:
         self._canvas = canvas

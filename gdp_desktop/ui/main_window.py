@@ -56,7 +56,7 @@ from gdp_desktop.worker.queue import JobQueue
 
 NAME = "GDP Desktop"
 PANEL_WIDTH = 330
-# A key that is held longer than this is let go of to go back.
+# A key that is held longer than this shows the original only until it is released.
 SECONDS_OF_A_TAP = 0.3
 # What a message is about.
 CLOSING, SCENE, QUEUE = "closing", "scene", "queue"
@@ -285,7 +285,7 @@ class MainWindow(QMainWindow):
             self._show_what_comes()
 
     def _show_what_comes(self) -> None:
-        """Not the original of the photo before, nor over what is emerging."""
+        """Showing the original outlasts neither the photo nor the start of a restoration."""
         self.actions_by_id["show_original"].setChecked(False)
         self.canvas.show_before(False)
 
@@ -353,7 +353,7 @@ class MainWindow(QMainWindow):
         self._original_since = time.monotonic()
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """The key that shows the original shows it for as long as it is held, if it is held."""
+        """Held down, its key shows the original only for as long; a tap shows it until the next."""
         was_held = time.monotonic() - self._original_since > SECONDS_OF_A_TAP
         action = self.actions_by_id["show_original"]
         is_its_key = QKeySequence(event.key()) == action.shortcut()
@@ -381,8 +381,8 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def _may_close(self, agreed: int = 0) -> bool:
-        """What is not saved, or not done, is pointed out first, one thing after the other; so many
-        of them the user has agreed to lose."""
+        """Points out first what is not saved, or not done, one thing after the other; the user has
+        agreed to lose the first ``agreed`` of them."""
         if agreed < 1 and self.document.is_modified:
             self._hold_back("The result is not saved yet.", Offer("Save it", self.workbench.save),
                             Offer("Close without saving", partial(self._close_but_for, 1)))

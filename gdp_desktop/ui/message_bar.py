@@ -24,7 +24,7 @@ class Offer:
 
 @dataclass(frozen=True, eq=False)
 class Message:
-    """A sentence; one with offers waits until one is taken or it is ``declined``.
+    """A sentence; with offers it stays until one of them is taken, or it is ``declined``.
 
     Of several with the same ``topic`` only the last one counts.
     """
@@ -89,12 +89,12 @@ class MessageBar(QFrame):
         self._show_last()
 
     def revise(self, message: Message) -> None:
-        """In the place of one of the same topic, if there is one, and without saying it again."""
+        """Replaces the message of the same topic, if there is one, without saying it again."""
         self._staying = [message if m.topic == message.topic else m for m in self._staying]
         self._show_last()
 
     def withdraw(self, topic: str) -> None:
-        """The choice has been made elsewhere."""
+        """Takes a message away, as the choice it offers was made elsewhere."""
         self._staying = [m for m in self._staying if m.topic != topic]
         self._show_last()
 

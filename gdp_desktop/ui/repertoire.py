@@ -23,7 +23,7 @@ class Repertoire:
         return self.tasks[recipe.task]
 
     def method(self, recipe: Recipe) -> Method:
-        """The one that "" stands for, too."""
+        """The recipe's method; "" stands for the default of its task."""
         return self.methods[recipe.method or self.task(recipe).default_method]
 
     def default_steps(self, recipe: Recipe) -> int:

@@ -16,7 +16,7 @@ RESULTS_KEPT = 4
 
 
 class ChangeTiles(QUndoCommand):
-    """Other mask pixels in some tiles."""
+    """Gives some tiles of the mask other pixels."""
 
     def __init__(self, document: Document, changes: Sequence[TileChange], text: str) -> None:
         super().__init__(text)
@@ -68,7 +68,7 @@ class ClearMask(ChangeTiles):
 
 
 class InvertMask(QUndoCommand):
-    """Its own undo."""
+    """Undone by inverting once more."""
 
     def __init__(self, document: Document) -> None:
         super().__init__("Invert mask")
@@ -105,7 +105,7 @@ class ApplyResult(QUndoCommand):
 def apply_result(document: Document, result: Result) -> None:
     """One more step of undo; results are large, so only the last few can be gone back to."""
     stack = document.undo_stack
-    # What was undone goes anyway.
+    # The push drops the steps that were undone.
     commands = (stack.command(index) for index in range(stack.index()))
     earlier = [command for command in commands if isinstance(command, ApplyResult)]
     for command in earlier[: 1 - RESULTS_KEPT]:

@@ -14,7 +14,7 @@ from gdp_desktop.ui.qimage import from_bgrx
 from gdp_desktop.worker.loader import Result
 
 MOST = 12
-# The pixels of all of them together; the levels that the screen shows are made anew when needed.
+# Bytes of all results together; the levels that the screen shows are made anew when needed.
 BUDGET = 1_000_000_000
 THUMBNAIL = QSize(112, 72)
 # Sharp on screens with twice the pixels, too.
@@ -37,7 +37,7 @@ class Variation:
         return photo.pixels.nbytes + alpha + beside
 
     def comes_from(self, job: Job) -> bool:
-        """The same request, whose result would be the same."""
+        """Whether the job is the same request, whose result would be the same."""
         mine = self.job
         same_request = (mine.recipe, mine.others) == (job.recipe, job.others)
         return same_request and mine.mask is job.mask
@@ -62,7 +62,7 @@ class Variations(QObject):
         return next((v for v in self._all if v.finished.photo is photo), None)
 
     def add(self, job: Job, result: Result) -> None:
-        """In the place of the one that came from the same request, if there is one."""
+        """Takes the place of the one that came from the same request, if there is one."""
         self._all = [v for v in self._all if not v.comes_from(job)]
         self._all.append(Variation(job, result.finished, _thumbnail(result)))
         while len(self._all) > 1 and (len(self._all) > MOST or self._bytes > self._budget):

@@ -55,7 +55,7 @@ class Workbench(QObject):
         self._memory_limit: int | None = None
         self.variations = Variations(document)
         self._job: Job | None = None
-        # Those of photos that are no longer open.
+        # Jobs of photos that are no longer open.
         self._jobs_elsewhere: list[Job] = []
         self._awaited: Finished | None = None
         self._chosen: Finished | None = None
@@ -87,9 +87,9 @@ class Workbench(QObject):
         self.recipe_changed.emit()
 
     def limit_memory(self, limit: int | None) -> None:
-        """To so many bytes for each of the next jobs; None for what is free."""
+        """Each of the next jobs may take so many bytes; None for what is free."""
         self._memory_limit = limit
-        # That is about the machine, not about how to restore: it holds for what was added before.
+        # A limit is about the machine, not about how to restore: jobs added before keep to it, too.
         self._queue.revise(lambda job: replace(job, memory_limit=limit), also_ended=True)
         self.recipe_changed.emit()
 
@@ -162,11 +162,11 @@ class Workbench(QObject):
         self._loader.open(path)
 
     def enqueue(self, paths: Iterable[Path]) -> None:
-        """Photos and the photos in folders wait in the queue, with the recipe of now."""
+        """Photos and the photos in folders wait in the queue, with the present recipe."""
         self._loader.find(paths)
 
     def revise_waiting(self) -> None:
-        """Give the waiting photos of the queue the recipe and mask of now."""
+        """Give the waiting photos of the queue the present recipe and mask."""
         if self._is_for_one_photo():
             mask = self._mask_for_queue()
             self._queue.revise(lambda job: replace(job, recipe=self._recipe, mask=mask))
@@ -213,7 +213,7 @@ class Workbench(QObject):
             self._queue.cancel_job(self._job)
 
     def cancel_job(self, job: Job) -> None:
-        """A job of a photo that is no longer open."""
+        """Cancel the job of a photo that is no longer open."""
         self._queue.cancel_job(job)
 
     @property
@@ -230,12 +230,12 @@ class Workbench(QObject):
             self._loader.prepare(variation.finished)
 
     def save(self) -> None:
-        """Beside the source, under a name that is still free."""
+        """Save the result beside the source, under a name that is still free."""
         if self._document.result and self._document.path:
             self._loader.save_beside(self._document.result.finished, self._document.path)
 
     def save_beside(self, result: Finished, source: Path, folder: Path | None = None) -> None:
-        """The result of a photo that is no longer open: beside it, or in ``folder``."""
+        """Save the result of a photo that is no longer open: beside it, or in ``folder``."""
         self._loader.save_beside(result, source, folder)
 
     def export(self, path: Path) -> None:

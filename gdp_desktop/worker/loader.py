@@ -47,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """``photo`` is in the file ``path``, and what was found beside it in files ``beside`` that.
+    """``photo`` is in the file ``path``, and its by-products are in the files ``beside`` that.
 
     ``notes`` say what the format could not hold.
     """

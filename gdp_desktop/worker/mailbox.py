@@ -16,7 +16,7 @@ class Mailbox(Generic[T]):
         self._item: T | None = None
 
     def put(self, item: T) -> bool:
-        """Says whether the reader must be woken: it must not if it has not yet taken the last."""
+        """Says whether the reader must be woken: not if it has yet to take the last item."""
         with self._lock:
             was_empty = self._item is None
             self._item = item

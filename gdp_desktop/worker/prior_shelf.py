@@ -121,7 +121,7 @@ class PriorShelf(QObject):
 
     @property
     def offers(self) -> tuple[Known, ...]:
-        """Those that are not here yet."""
+        """The published priors that are not here yet."""
         here = {prior.name for prior in self.priors}
         return tuple(known for known in self._offers if known.name not in here)
 
@@ -130,7 +130,7 @@ class PriorShelf(QObject):
         self._begin(lambda on_bytes: self._import_prior(source, on_bytes=on_bytes))
 
     def download(self, known: Known) -> None:
-        """Fetch a published prior, whose terms the user has agreed to, or the rest of it."""
+        """Fetch a published prior, or the rest of it; the user has agreed to its terms."""
 
         def taking(on_bytes: OnBytes) -> PriorInfo:
             return self._download(

@@ -182,7 +182,8 @@ class JobQueue(QAbstractListModel):
             self._drop(row)
 
     def revise(self, change: Callable[[Job], Job], *, also_ended: bool = False) -> None:
-        """Replace every job that waits by a changed one, and those that may be tried again."""
+        """Replace every job that waits by a changed one, with ``also_ended`` also those that may be
+        tried again."""
         for row in self._rows:
             waits = row.state is JobState.WAITING or (also_ended and row.state.is_over)
             if waits and not row.is_passing:

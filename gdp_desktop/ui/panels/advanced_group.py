@@ -44,7 +44,7 @@ class AdvancedGroup(QWidget):
         self._steps = QSpinBox(minimum=1, maximum=MAX_STEPS)
         self._seed = QSpinBox(minimum=0, maximum=MAX_SEED)
         self._prior = QComboBox()
-        # Also of a prior that is not listed yet.
+        # May be the name of a prior that is not listed yet.
         self._wanted_prior = ""
         self._device = QComboBox()
         self._memory = QDoubleSpinBox(
@@ -84,7 +84,7 @@ class AdvancedGroup(QWidget):
         return None if self._steps.value() == self._default_steps else self._steps.value()
 
     def set_recipe(self, recipe: Recipe) -> None:
-        """All but the task, which is set before."""
+        """Shows all of a recipe but the task, which is set before."""
         self._method.set_method(recipe.method, recipe.method_params)
         self._steps.setValue(recipe.steps or self._default_steps)
         self._seed.setValue(recipe.seed)

@@ -18,7 +18,7 @@ FEWEST_LETTERS = 7
 
 
 class MethodChoice(QWidget):
-    """The page of settings; ``box``, the list, is laid out by who knows its place."""
+    """The page of settings; ``box``, the list of methods, is laid out by the widget around."""
 
     changed = Signal()
 

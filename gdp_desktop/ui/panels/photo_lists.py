@@ -12,7 +12,7 @@ from gdp_desktop.ui import theme
 
 
 def paint_invitation(view: QAbstractItemView, text: str, margin: int) -> None:
-    """Says in the middle of an empty list what belongs into it; to be called by its paintEvent."""
+    """Says in the middle of an empty list what belongs in it; to be called by its paintEvent."""
     if view.model().rowCount() == 0:
         painter = QPainter(view.viewport())
         painter.setPen(theme.FAINT)

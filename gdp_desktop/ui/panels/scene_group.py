@@ -28,7 +28,7 @@ OPEN_FIRST = "Open one photo of the scene first."
 
 
 class SceneGroup(QWidget):
-    """Says what is wished; the document holds the photos."""
+    """Asks for photos to be added or removed; the document holds them."""
 
     added = Signal(object)
     removed = Signal(object)
@@ -101,7 +101,7 @@ class SceneGroup(QWidget):
 
 
 class _List(QListWidget):
-    """Says what belongs into it while it is empty."""
+    """Says what belongs in it while it is empty."""
 
     invitation = OPEN_FIRST
 
