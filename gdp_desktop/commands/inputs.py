@@ -162,11 +162,6 @@ class Targets:
                 "name with -o."
             )
         refuse_target(target, overwrite=self._overwrite)
-        if not os.access(target.parent, os.W_OK):
-            raise PhotoError(
-                f"{shown(target)} cannot be written, as {printable(target.parent)} is read-only; "
-                "give another folder with -o."
-            )
         self._taken.add(_identity(target))
         self._stems.add(_identity(target.with_suffix("")))
         return target

@@ -126,6 +126,8 @@ def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
         raise _exists(path)
     if os.path.exists(path) and not os.path.isfile(path):
         raise PhotoError(f"{shown(path)} is not an ordinary file; choose another name.")
+    if not os.access(_target(path, overwrite).parent, os.W_OK):
+        raise PhotoError(_read_only(path))
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
@@ -137,7 +139,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) 
     """
     path = Path(path)
     refuse_target(path, overwrite=overwrite)
-    target = Path(os.path.realpath(path)) if overwrite else path
+    target = _target(path, overwrite)
     # Short and independent of the target's name, which may fill all 255 bytes.
     part = target.parent / f".gdp-{secrets.token_hex(6)}.part"
     try:
@@ -155,6 +157,10 @@ def atomic_write(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) 
         with contextlib.suppress(OSError):
             os.unlink(part)
     _sync_folder(target.parent)
+
+
+def _target(path: Path, overwrite: bool) -> Path:
+    return Path(os.path.realpath(path)) if overwrite else path
 
 
 def _write_synced(path: Path, data: bytes) -> None:
@@ -203,13 +209,18 @@ def _exists(path: Path) -> PhotoExistsError:
     return PhotoExistsError(f"{shown(path)} already exists; choose another name.")
 
 
+def _read_only(path: Path) -> str:
+    folder = printable(path.parent)
+    return f"{shown(path)} cannot be written, as {folder} is read-only; choose another folder."
+
+
 def _sentence(error: OSError, path: Path, size: int) -> str:
     name, folder = shown(path), printable(path.parent)
     if error.errno in _FULL:
         megabytes = -(-size // 1_000_000)
         return f"The disk is full: {name} needs {megabytes} MB; nothing was written."
     if error.errno in _FORBIDDEN:
-        return f"{name} cannot be written, as {folder} is read-only; choose another folder."
+        return _read_only(path)
     if error.errno in _MISSING:
         return f"The folder {folder} does not exist; choose another folder."
     if error.errno == errno.ENAMETOOLONG:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import namedtuple
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.restoration.disk import largest_file, refuse_full_disk
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
+from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.restore import restore
 
 Usage = namedtuple("Usage", "total used free")
@@ -123,3 +125,16 @@ def test_a_folder_that_cannot_be_asked_refuses_nothing(
     job = Job(tmp_path / "a.png", Recipe("denoise", prior=str(prior)), output=tmp_path / "b.png")
     *_, finished = restore(job, CancelToken())
     assert isinstance(finished, Finished)
+
+
+def test_a_read_only_folder_is_said_before_the_first_window(
+    tmp_path: Path, prior: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_photo(noise(np.uint8), tmp_path / "a.png")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    if os.geteuid() == 0:  # who may write everywhere
+        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    job = Job(tmp_path / "a.png", Recipe("denoise", prior=str(prior)), output=closed / "b.png")
+    with pytest.raises(PhotoError, match=r"b\.png cannot be written.*read-only; choose another"):
+        prepare(job)
