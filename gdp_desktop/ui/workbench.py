@@ -58,8 +58,10 @@ class Workbench(QObject):
         # Jobs of photos that are no longer open.
         self._jobs_elsewhere: list[Job] = []
         self._awaited: Finished | None = None
+        # The result that was clicked, until it can be drawn.
         self._chosen: Finished | None = None
         self._scene: list[Path] = []
+        document.result_changed.connect(self._forget_choice)
         loader.opened.connect(self._on_opened)
         loader.prepared.connect(self._on_prepared)
         loader.saved.connect(self._on_saved)
@@ -225,14 +227,25 @@ class Workbench(QObject):
     def show_variation(self, variation: Variation) -> None:
         """Make another result of the open photo the one that is seen and saved."""
         shown = self._document.result
-        if self._job is None and (shown is None or shown.finished is not variation.finished):
+        if shown is not None and shown.finished is variation.finished:
+            self._forget_choice()
+        elif self._job is None:
             self._chosen = variation.finished
             self._loader.prepare(variation.finished)
 
+    def _forget_choice(self) -> None:
+        self._chosen = None
+
+    @property
+    def _to_save(self) -> Finished | None:
+        """What was clicked last, though it may not be drawn yet."""
+        shown = self._document.result
+        return self._chosen or (shown.finished if shown else None)
+
     def save(self) -> None:
         """Save the result beside the source, under a name that is still free."""
-        if self._document.result and self._document.path:
-            self._loader.save_beside(self._document.result.finished, self._document.path)
+        if self._to_save and self._document.path:
+            self._loader.save_beside(self._to_save, self._document.path)
 
     def save_beside(self, result: Finished, source: Path, folder: Path | None = None) -> None:
         """Save the result of a photo that is no longer open: beside it, or in ``folder``."""
@@ -242,8 +255,8 @@ class Workbench(QObject):
         """The user has agreed to replace what may be there, but for the photos themselves."""
         if self._is_of_the_scene(path, "result"):
             return
-        if self._document.result:
-            self._loader.save(self._document.result.finished, path, overwrite=True)
+        if self._to_save:
+            self._loader.save(self._to_save, path, overwrite=True)
 
     def clear_mask(self) -> None:
         self._document.undo_stack.push(ClearMask(self._document))
@@ -330,11 +343,14 @@ class Workbench(QObject):
         if found.problems:
             self.warned.emit(" ".join(found.problems))
 
-    def _on_prepare_failed(self, sentence: str) -> None:
-        if self._awaited is not None:
+    def _on_prepare_failed(self, finished: Finished, sentence: str) -> None:
+        if finished is self._awaited:
             # It cannot be shown, but it can be saved.
             self.unsaved.emit(self._awaited, self._document.path)
             self._stop_running()
+        elif finished is self._chosen:
+            # Who looks at the choice goes back to what is shown.
+            self._document.set_result(self._document.result)
         self.warned.emit(sentence)
 
     def _on_progress(self, job: Job, progress: Progress) -> None:
@@ -375,7 +391,7 @@ class Workbench(QObject):
             self.variations.add(self._job, result)
             apply_result(self._document, result)
             self._stop_running()
-        elif result.finished is self._chosen and self._job is None:
+        elif result.finished is self._chosen:
             self.noted.emit(_in_words(result.finished.report))
             self._document.set_result(result)
 

@@ -145,7 +145,7 @@ class Loader(QObject):
     found = Signal(object)
     failed = Signal(str)
     save_failed = Signal(object, str)
-    prepare_failed = Signal(str)
+    prepare_failed = Signal(object, str)
     _asked = Signal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -203,8 +203,8 @@ class Loader(QObject):
                 self.mask_loaded.emit(result)
             case Found():
                 self.found.emit(result)
-            case Failed(sentence, Finished()):
-                self.prepare_failed.emit(sentence)
+            case Failed(sentence, Finished() as finished):
+                self.prepare_failed.emit(finished, sentence)
             case Failed(sentence, Photo() as photo):
                 self.save_failed.emit(photo, sentence)
             case Failed(sentence, subject) if subject is None or subject == self._wanted:

@@ -24,6 +24,7 @@ from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.task_panel import TaskPanel
 from gdp_desktop.ui.undo import RESULTS_KEPT
 from gdp_desktop.ui.variations import MOST, Variations
+from gdp_desktop.worker import loader
 from gdp_desktop.worker.loader import Result
 
 if TYPE_CHECKING:
@@ -79,6 +80,53 @@ def test_a_click_shows_a_result_and_save_saves_it(
     assert not window.isWindowModified()
     saved = load_photo(window.document.path.with_name("photo-restored.png"))
     assert (saved.pixels == window.document.result.photo.pixels).all()
+
+
+def test_what_was_clicked_is_saved_before_it_is_drawn(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip
+) -> None:
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    first = window.workbench.variations.all[0].finished.photo
+    with qtbot.waitSignal(window._loader.saved, timeout=5000) as blocker:
+        strip.setCurrentRow(0)
+        window.actions_by_id["save_result"].trigger()
+    assert blocker.args[0].photo is first
+
+
+def test_undo_after_a_click_counts(qtbot: QtBot, window: MainWindow, strip: Filmstrip) -> None:
+    for seed in (1, 2, 3):
+        restore(qtbot, window, seed)
+    with qtbot.waitSignal(window._loader.prepared, timeout=5000):
+        strip.setCurrentRow(0)
+        window.document.undo_stack.undo()
+    assert shown_seed(window) == 2 and strip.currentRow() == 1
+
+
+def test_the_last_click_counts(qtbot: QtBot, window: MainWindow, strip: Filmstrip) -> None:
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    with qtbot.waitSignal(window._loader.prepared, timeout=5000):
+        strip.setCurrentRow(0)
+        strip.setCurrentRow(1)
+    assert shown_seed(window) == 2 and strip.currentRow() == 1
+
+
+def test_a_result_that_cannot_be_drawn_is_not_the_one_that_is_marked(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_little(*_: object) -> None:
+        raise MemoryError
+
+    for seed in (1, 2):
+        restore(qtbot, window, seed)
+    monkeypatch.setattr(loader, "display_pyramid", too_little)
+    with qtbot.waitSignal(window._loader.prepare_failed, timeout=5000):
+        strip.setCurrentRow(0)
+    assert strip.currentRow() == 1
+    with qtbot.waitSignal(window._loader.saved, timeout=5000) as blocker:
+        window.actions_by_id["save_result"].trigger()
+    assert blocker.args[0].photo is window.document.result.photo
 
 
 def test_undo_is_followed(qtbot: QtBot, window: MainWindow, strip: Filmstrip) -> None:
