@@ -21,16 +21,29 @@ from gdp_desktop.worker.display import display_pyramid
 from gdp_desktop.worker.threads import stop_thread
 
 Work = Callable[[], object]
-Subject = Path | Finished | Photo | None
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A photo that is to be opened; each click is another one, also on the same photo."""
+
+    path: Path
+
+
+Subject = Request | Finished | Photo | None
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
     """A photo from a file, with what the screen shows of it."""
 
-    path: Path
+    request: Request
     photo: Photo
     pyramid: Pyramid
+
+    @property
+    def path(self) -> Path:
+        return self.request.path
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +89,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Failed:
-    """``subject`` is the path that was to be opened, the result that was to be prepared, or the
-    photo that was to be saved."""
+    """``subject`` is the request to open a photo, the result that was to be prepared, or the photo
+    that was to be saved."""
 
     sentence: str
     subject: Subject = None
 
 
-def _open(path: Path) -> Opened:
-    photo = load_photo(path)
-    return Opened(path, photo, display_pyramid(photo))
+def _open(request: Request) -> Opened:
+    photo = load_photo(request.path)
+    return Opened(request, photo, display_pyramid(photo))
 
 
 def _prepare(finished: Finished) -> Result:
@@ -131,7 +144,7 @@ class _Worker(QObject):
         try:
             self.ended.emit(work())
         except Exception as error:
-            named = shown(subject) if isinstance(subject, Path) else "The photo"
+            named = shown(subject.path) if isinstance(subject, Request) else "The photo"
             self.ended.emit(Failed(sentence_of(error, named), subject))
 
 
@@ -150,7 +163,7 @@ class Loader(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._wanted: Path | None = None
+        self._wanted: Request | None = None
         self._worker = _Worker()
         self._thread = QThread()
         self._worker.moveToThread(self._thread)
@@ -160,8 +173,8 @@ class Loader(QObject):
 
     def open(self, path: Path) -> None:
         """Only the photo that was asked for last is announced."""
-        self._wanted = path
-        self._asked.emit(partial(_open, path), path)
+        self._wanted = Request(path)
+        self._asked.emit(partial(_open, self._wanted), self._wanted)
 
     def prepare(self, finished: Finished) -> None:
         self._asked.emit(partial(_prepare, finished), finished)
@@ -193,7 +206,7 @@ class Loader(QObject):
     @Slot(object)
     def _hand_on(self, result: object) -> None:
         match result:
-            case Opened(path=path) if path == self._wanted:
+            case Opened(request) if request is self._wanted:
                 self.opened.emit(result)
             case Result():
                 self.prepared.emit(result)
@@ -207,5 +220,5 @@ class Loader(QObject):
                 self.prepare_failed.emit(finished, sentence)
             case Failed(sentence, Photo() as photo):
                 self.save_failed.emit(photo, sentence)
-            case Failed(sentence, subject) if subject is None or subject == self._wanted:
+            case Failed(sentence, subject) if subject is None or subject is self._wanted:
                 self.failed.emit(sentence)

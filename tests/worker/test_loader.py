@@ -52,6 +52,23 @@ def test_only_the_photo_asked_for_last_is_announced(
     assert seen == [second]
 
 
+def test_a_photo_asked_for_twice_comes_once(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, tmp_path: Path
+) -> None:
+    """What was painted on the first would be lost when the second comes."""
+    path, seen, said = make_photo("a.png"), [], []
+    loader.opened.connect(lambda opened: seen.append(opened.path))
+    loader.failed.connect(said.append)
+    for _ in range(2):
+        loader.open(path)
+    for _ in range(2):
+        loader.open(tmp_path / "gone.png")
+    loader.open(path)
+    with qtbot.waitSignal(loader.mask_loaded, timeout=5000):
+        loader.open_mask(path, load_photo(path))
+    assert seen == [path] and said == []
+
+
 def test_a_broken_file_gets_one_sentence(qtbot: QtBot, loader: Loader, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"not a photo")
     with qtbot.waitSignal(loader.failed, timeout=5000) as blocker:
