@@ -68,6 +68,7 @@ class Mishaps(QObject):
     """Unexpected exceptions, which may come from any thread, brought to the GUI thread."""
 
     happened = Signal(str)
+    interrupted = Signal()
 
     @Slot()
     def listen(self) -> None:
@@ -77,7 +78,9 @@ class Mishaps(QObject):
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         if issubclass(kind, KeyboardInterrupt):
-            QCoreApplication.quit()
+            # quit() would ask every window.
+            self.interrupted.emit()
+            QCoreApplication.exit()
             return
         log.error("unexpected", exc_info=(kind, error, trace))
         self.happened.emit(
@@ -104,6 +107,7 @@ class Program:
             raise
         self.mishaps = Mishaps()
         self.mishaps.happened.connect(self.window.message_bar.warn)
+        self.mishaps.interrupted.connect(self.window.close_unasked)
 
     def shutdown(self) -> bool:
         """Cancel what runs and wait for it; False if something stays busy."""

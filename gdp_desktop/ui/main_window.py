@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         self._hint = EmptyHint()
         self._status = StatusLine(self.document)
         self._original_since = 0.0
+        self._is_agreed = False
         self._panels: dict[type[Panel], Panel] = {}
         self._docks: dict[type[Panel], QDockWidget] = {}
         self.actions_by_id = build(self, self._receivers()) | self._undo_actions()
@@ -344,8 +345,7 @@ class MainWindow(QMainWindow):
         box.open()
 
     def quit(self) -> None:
-        if self._may_close():
-            self.close()
+        self.close()
 
     # What comes from outside
 
@@ -371,8 +371,7 @@ class MainWindow(QMainWindow):
         self.files.take(dropped_paths(event.mimeData()))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        # The system's own close is the user's; a close() in the program has been thought about.
-        if event.spontaneous() and not self._may_close():
+        if not self._is_agreed and not self._may_close():
             event.ignore()
             return
         self._settings.geometry = self.saveGeometry()
@@ -390,17 +389,22 @@ class MainWindow(QMainWindow):
             self._unsaved.offer(Offer("Close without saving", partial(self._close_but_for, 2)))
         elif self.queue.is_started:
             self._hold_back("The queue is not done yet.",
-                            Offer("Cancel the queue and close", self.close))
+                            Offer("Cancel the queue and close", self.close_unasked))
         elif source := self._at_work:
             self._hold_back(f"{source.name} is still being restored.",
-                            Offer("Cancel it and close", self.close))
+                            Offer("Cancel it and close", self.close_unasked))
         else:
             return True
         return False
 
     def _close_but_for(self, agreed: int) -> None:
         if self._may_close(agreed):
-            self.close()
+            self.close_unasked()
+
+    def close_unasked(self) -> None:
+        """Whatever is lost by it has been agreed to."""
+        self._is_agreed = True
+        self.close()
 
     @property
     def _at_work(self) -> Path | None:

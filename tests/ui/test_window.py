@@ -3,18 +3,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from by_hand import message, paint, place, restore, take_offer
 from drops import drop
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QColor, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QLabel,
     QLineEdit,
@@ -26,6 +28,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop import app
 from gdp_desktop.app import Program
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.photo import load_photo
@@ -350,7 +353,9 @@ def test_closing_in_mid_job_is_clean(
     open_photo()
     with qtbot.waitSignal(program.window.document.preview_changed, timeout=5000):
         program.window.actions_by_id["run"].trigger()
-    assert program.window.close()
+    assert not program.window.close()
+    take_offer(qtbot, program.window, "Cancel it and close")
+    assert not program.window.isVisible()
     assert program.shutdown()
 
 
@@ -367,6 +372,37 @@ def test_an_unsaved_result_holds_the_user_back(
     restore(qtbot, window)
     window.actions_by_id["quit"].trigger()
     assert window.isVisible() and "not saved" in message(window)
+
+
+def test_quit_of_the_system_asks_as_well(
+    qtbot: QtBot, qapp: QApplication, window: MainWindow, open_photo: OpenPhoto
+) -> None:
+    """In the Dock of macOS, or on logging out."""
+    open_photo()
+    restore(qtbot, window)
+    qapp.closeAllWindows()
+    assert window.isVisible() and "not saved" in message(window)
+    window.message_bar.withdraw("closing")
+    quit_event = QEvent(QEvent.Type.Quit)
+    qapp.sendEvent(qapp, quit_event)
+    assert not quit_event.isAccepted()
+    assert window.isVisible() and "not saved" in message(window)
+    take_offer(qtbot, window, "Close without saving")
+    assert not window.isVisible()
+
+
+def test_ctrl_c_in_the_terminal_asks_nothing(
+    qtbot: QtBot, program: Program, open_photo: OpenPhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[str] = []
+    application = SimpleNamespace(exit=lambda: left.append("exit"), quit=QCoreApplication.quit)
+    monkeypatch.setattr(app, "QCoreApplication", application)
+    open_photo()
+    restore(qtbot, program.window)
+    program.window.brush.set_hardness(0.35)
+    program.mishaps.report(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert not program.window.isVisible() and left == ["exit"]
+    assert Settings().brush_hardness == 0.35
 
 
 def test_the_queue_says_how_it_went(
