@@ -12,6 +12,7 @@ from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
 from gdp_desktop.restoration.job import Preview
+from gdp_desktop.ui.kept_masks import KeptMask, KeptMasks
 from gdp_desktop.ui.mask_tiles import painted_copy
 from gdp_desktop.worker.loader import Opened, Result
 
@@ -36,6 +37,8 @@ class Document(QObject):
         self._mask = Mask.empty(Size(1, 1))
         self._snapshot: Mask | None = None
         self._is_painted: bool | None = False
+        self._is_mask_used = False
+        self._kept_masks = KeptMasks()
         self._others: tuple[Path, ...] = ()
         self._result: Result | None = None
         self._saved: WeakSet[Photo] = WeakSet()
@@ -71,6 +74,16 @@ class Document(QObject):
             self._snapshot = painted_copy(self._mask)
         return self._snapshot
 
+    def note_mask_used(self, mask: Mask | None) -> None:
+        """``mask`` is in a file now, or in a restoration; more may have been painted since."""
+        self._is_mask_used |= mask is not None and mask is self._snapshot
+
+    @property
+    def unused_masks(self) -> list[Path]:
+        """The photos on which was painted for nothing so far, the open one first."""
+        own = self.path if self.is_painted and not self._is_mask_used else None
+        return [path for path in (own, *self._kept_masks.unused) if path]
+
     @property
     def others(self) -> tuple[Path, ...]:
         """Further photos of the same scene."""
@@ -91,10 +104,17 @@ class Document(QObject):
         return self._result is not None and self._result.photo not in self._saved
 
     def open(self, opened: Opened) -> None:
+        """What was painted on the photo when it was open before is there again."""
+        if self._source and self.is_painted:
+            self._kept_masks.keep(KeptMask.of(self._source.path, self._mask, self._is_mask_used))
         self.undo_stack.clear()
         self._source = opened
         self._mask = Mask.empty(opened.photo.size)
-        self._snapshot, self._is_painted = None, False
+        kept = self._kept_masks.take(opened.path, opened.photo.size)
+        if kept:
+            kept.write_to(self._mask)
+        self._snapshot, self._is_painted = None, kept is not None
+        self._is_mask_used = kept is not None and kept.is_used
         self._others = ()
         self._result = self._preview = None
         self.opened.emit()
@@ -103,6 +123,7 @@ class Document(QObject):
 
     def touch_mask(self, rect: Rect) -> None:
         self._snapshot = self._is_painted = None
+        self._is_mask_used = False
         self.mask_changed.emit(rect)
 
     def set_others(self, others: tuple[Path, ...]) -> None:

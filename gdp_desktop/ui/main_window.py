@@ -183,7 +183,8 @@ class MainWindow(QMainWindow):
                        bench.recipe_changed, bench.running_changed):
             signal.connect(self._refresh)
         # What stood against closing may be gone.
-        for signal in (document.modified_changed, bench.running_changed, self.queue.job_ended):
+        for signal in (document.modified_changed, bench.running_changed, self.queue.job_ended,
+                       document.mask_changed, self._loader.mask_saved):
             signal.connect(self._no_longer_hold_back)
         document.opened.connect(self._on_opened)
         document.modified_changed.connect(self.setWindowModified)
@@ -387,6 +388,13 @@ class MainWindow(QMainWindow):
                             Offer("Close without saving", partial(self._close_but_for, 1)))
         elif agreed < 2 and not self._unsaved.is_empty:
             self._unsaved.offer(Offer("Close without saving", partial(self._close_but_for, 2)))
+        elif agreed < 3 and (painted := self.document.unused_masks):
+            self._hold_back(
+                f"What you painted on {painted[0].name} was neither used nor saved.",
+                Offer("Save it…", self.files.save_mask) if painted[0] == self.document.path
+                else Offer("Open the photo", partial(self.workbench.open, painted[0])),
+                Offer("Close without saving", partial(self._close_but_for, 3)),
+            )
         elif self.queue.is_started:
             self._hold_back("The queue is not done yet.",
                             Offer("Cancel the queue and close", self.close_unasked))

@@ -66,9 +66,11 @@ class Workbench(QObject):
         loader.prepared.connect(self._on_prepared)
         loader.saved.connect(self._on_saved)
         loader.mask_loaded.connect(self._on_mask_loaded)
+        loader.mask_saved.connect(document.note_mask_used)
         loader.found.connect(self._on_found)
         loader.failed.connect(self.warned)
         loader.prepare_failed.connect(self._on_prepare_failed)
+        queue.job_started.connect(self._on_started)
         queue.job_progress.connect(self._on_progress)
         queue.job_preview.connect(self._on_preview)
         queue.job_ended.connect(self._on_ended)
@@ -205,6 +207,7 @@ class Workbench(QObject):
             self.warned.emit(f"Paint over what is to be replaced first, with {brush}.")
         else:
             self._job = job
+            self._document.note_mask_used(job.mask)
             self.running_changed.emit(True)
             self._queue.run_now(job)
 
@@ -301,8 +304,8 @@ class Workbench(QObject):
         self._job = self._awaited = self._chosen = None
         document.open(opened)
         self._go_on_with(opened.path)
-        if opened.photo.notes:
-            self.informed.emit(" ".join(opened.photo.notes))
+        if sentences := [*opened.photo.notes, *self._about_mask()]:
+            self.informed.emit(" ".join(sentences))
         if self._scene[:1] == [opened.path]:
             self.add_others(self._scene[1:])
         self._scene = []
@@ -310,6 +313,12 @@ class Workbench(QObject):
             self.still_running.emit(was_running)
         if unsaved is not None:
             self.unsaved.emit(unsaved, source)
+
+    def _about_mask(self) -> list[str]:
+        if not self._document.is_painted:
+            return []
+        show, clear = keys_of("show_mask"), keys_of("clear_mask")
+        return [f"What you painted on it before is back; {show} shows it, {clear} clears it."]
 
     def _go_on_with(self, path: Path) -> None:
         """The photo may have been open before, and still be at work."""
@@ -352,6 +361,9 @@ class Workbench(QObject):
             # Who looks at the choice goes back to what is shown.
             self._document.set_result(self._document.result)
         self.warned.emit(sentence)
+
+    def _on_started(self, job: Job) -> None:
+        self._document.note_mask_used(job.mask)
 
     def _on_progress(self, job: Job, progress: Progress) -> None:
         if job is self._job:
@@ -410,6 +422,7 @@ class Workbench(QObject):
         document = self._document
         if loaded.photo is document.photo:
             document.undo_stack.push(LoadMask(document, loaded.mask))
+            document.note_mask_used(document.mask_for_job())
 
     def _on_batch_ended(self, summary: Summary) -> None:
         sentence = f"The queue is done: {number_of(summary.done, 'photo')} restored"

@@ -80,6 +80,13 @@ class LoadedMask:
 
 
 @dataclass(frozen=True, eq=False)
+class SavedMask:
+    """The mask, which is in a file now."""
+
+    mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
 class Found:
     """The photos in what was dropped or chosen, and a sentence for each thing without any."""
 
@@ -123,6 +130,11 @@ def _open_mask(path: Path, photo: Photo) -> LoadedMask:
     return LoadedMask(load_mask(path, photo.size), photo)
 
 
+def _save_mask(mask: Mask, path: Path) -> SavedMask:
+    save_mask(mask, path, overwrite=True)
+    return SavedMask(mask)
+
+
 def _find(paths: tuple[Path, ...]) -> Found:
     given, problems = [], []
     for path in paths:
@@ -155,6 +167,7 @@ class Loader(QObject):
     prepared = Signal(object)
     saved = Signal(object)
     mask_loaded = Signal(object)
+    mask_saved = Signal(object)
     found = Signal(object)
     failed = Signal(str)
     save_failed = Signal(object, str)
@@ -197,7 +210,7 @@ class Loader(QObject):
 
     def save_mask(self, mask: Mask, path: Path) -> None:
         """The mask must not change any more: give a copy."""
-        self._asked.emit(partial(save_mask, mask, path, overwrite=True), None)
+        self._asked.emit(partial(_save_mask, mask, path), None)
 
     def shutdown(self, milliseconds: int = 60_000) -> bool:
         """Waits for what is being written, which a slow disk may need; False if that was longer."""
@@ -214,6 +227,8 @@ class Loader(QObject):
                 self.saved.emit(result)
             case LoadedMask():
                 self.mask_loaded.emit(result)
+            case SavedMask(mask):
+                self.mask_saved.emit(mask)
             case Found():
                 self.found.emit(result)
             case Failed(sentence, Finished() as finished):
