@@ -87,7 +87,7 @@ class MainWindow(QMainWindow):
         self.message_bar = MessageBar()
         self._unsaved = UnsavedResults(self, self.workbench, self.message_bar)
         self._filmstrip = Filmstrip(self.document, self.workbench.variations, repertoire)
-        self._forecast = Forecast(self.document, self.workbench, pricer, self)
+        self._forecast = Forecast(self.document, self.workbench, queue, pricer, self)
         self._hint = EmptyHint()
         self._status = StatusLine(self.document)
         self._original_since = 0.0

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.geometry import Rect
-from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.restoration.job import Job, Recipe
+from gdp_desktop.ui.forecast import MILLISECONDS_OF_REST
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.run_bar import RunBar
 from gdp_desktop.ui.panels.task_panel import TaskPanel
@@ -20,7 +21,7 @@ from gdp_desktop.ui.settings import Settings
 from gdp_desktop.ui.wording import cost_in_words
 
 if TYPE_CHECKING:
-    from conftest import FakeEngine
+    from conftest import FakeEngine, MakePhoto
 
 OpenPhoto = Callable[..., Path]
 
@@ -62,6 +63,25 @@ def test_it_gives_way_to_the_progress_and_to_what_is_missing(
         assert not hint(window).startswith("About")
     window.panel(TaskPanel).choose_task("bracket")
     assert hint(window) == "Add 1 more photo of the same scene."
+
+
+def test_nothing_is_worked_out_beside_a_job_of_another_photo(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto,
+    make_photo: MakePhoto,
+) -> None:
+    engine.steps, engine.pause = 1000, 0.01
+    open_photo()
+    qtbot.waitUntil(lambda: hint(window).startswith("About"), timeout=5000)
+    window.queue.add(Job(make_photo("other.png"), Recipe("denoise")))
+    assert hint(window).startswith("About")
+    with qtbot.waitSignal(window.queue.job_started, timeout=5000):
+        window.queue.start()
+    assert hint(window) == ""
+    window.panel(TaskPanel).set_recipe(Recipe("denoise", steps=120))
+    qtbot.wait(2 * MILLISECONDS_OF_REST)
+    assert hint(window) == ""
+    window.queue.stop()
+    qtbot.waitUntil(lambda: hint(window) == "About 2 min, 1.0 GB", timeout=5000)
 
 
 @pytest.mark.parametrize(
