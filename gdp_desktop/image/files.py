@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -24,22 +24,26 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _MISSING = {errno.ENOENT, errno.ENOTDIR}
 
 
-def find_photos(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def find_photos(
+    paths: Iterable[str | os.PathLike[str]], go_on: Callable[[], None] = lambda: None
+) -> list[Path]:
     """The photos that the user meant: files as given, folders searched to the bottom.
 
     In a folder, hidden files, other kinds of files and our own results are passed over; every
-    photo is listed once. Raises PhotoError for a missing path and for a folder without photos.
+    photo is listed once. Raises PhotoError for a missing path and for a folder without photos,
+    and what ``go_on``, which is called again and again, raises to end the search.
     """
     found: dict[str, Path] = {}
     for path in paths:
         if not os.fspath(path):  # which would mean the folder one is in
             raise PhotoError("An empty name was given; name a photo or a folder.")
-        for photo in _meant_by(Path(path)):
+        for photo in _meant_by(Path(path), go_on):
+            go_on()
             found.setdefault(os.path.realpath(photo), photo)
     return list(found.values())
 
 
-def _meant_by(path: Path) -> list[Path]:
+def _meant_by(path: Path, go_on: Callable[[], None]) -> list[Path]:
     if not os.path.lexists(path):
         raise PhotoError(f"{shown(path)} does not exist; look for its new place.")
     if not path.is_dir():
@@ -50,15 +54,16 @@ def _meant_by(path: Path) -> list[Path]:
         raise PhotoError(
             f"The folder {shown(path)} may not be read; ask its owner for permission."
         ) from error
-    photos = list(_photos_below(path))
+    photos = list(_photos_below(path, go_on))
     if not photos:
         raise PhotoError(f"The folder {shown(path)} holds no photos; choose another one.")
     return photos
 
 
-def _photos_below(folder: Path) -> Iterator[Path]:
+def _photos_below(folder: Path, go_on: Callable[[], None]) -> Iterator[Path]:
     walked = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
+        go_on()
         real = os.path.realpath(parent)
         if real in walked:  # a link that leads back up would go round for ever
             folders.clear()

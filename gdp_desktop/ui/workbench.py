@@ -167,7 +167,8 @@ class Workbench(QObject):
 
     def enqueue(self, paths: Iterable[Path]) -> None:
         """Photos and the photos in folders wait in the queue, with the present recipe."""
-        self._loader.find(paths)
+        if self._is_for_one_photo():
+            self._loader.find(paths, self._recipe, self._mask_for_queue())
 
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the present recipe and mask."""
@@ -335,13 +336,10 @@ class Workbench(QObject):
         self.settled.emit(job)
 
     def _on_found(self, found: Found) -> None:
-        if not self._is_for_one_photo():
-            return
-        mask = self._mask_for_queue()
         self._queue.add(
             *(
                 Job(
-                    photo, self._recipe, mask, output=result_path(photo),
+                    photo, found.recipe, found.mask, output=result_path(photo),
                     memory_limit=self._memory_limit,
                 )
                 for photo in found.paths

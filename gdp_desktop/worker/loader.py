@@ -1,4 +1,5 @@
-"""Files are read and written on a thread of their own, so that no window waits for a disk."""
+"""Files are read and written on a thread of their own, so that no window waits for a disk, and
+folders are searched on another one, so that no photo waits for a network."""
 
 from __future__ import annotations
 
@@ -15,10 +16,13 @@ from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo, save_under_free_name
 from gdp_desktop.image.pyramid import Pyramid
 from gdp_desktop.restoration.failures import sentence_of
-from gdp_desktop.restoration.job import Finished
+from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Recipe
 from gdp_desktop.restoration.restore import saved_beside
 from gdp_desktop.worker.display import display_pyramid
 from gdp_desktop.worker.threads import stop_thread
+
+# Nothing is lost by not waiting for a search.
+SEARCH_MILLISECONDS = 2000
 
 Work = Callable[[], object]
 
@@ -88,10 +92,13 @@ class SavedMask:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The photos in what was dropped or chosen, and a sentence for each thing without any."""
+    """The photos in what was dropped or chosen, and a sentence for each thing without any; and what
+    was to be done with them at that moment."""
 
     paths: tuple[Path, ...]
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...]
+    recipe: Recipe
+    mask: Mask | None
 
 
 @dataclass(frozen=True)
@@ -135,19 +142,22 @@ def _save_mask(mask: Mask, path: Path) -> SavedMask:
     return SavedMask(mask)
 
 
-def _find(paths: tuple[Path, ...]) -> Found:
+def _find(
+    paths: tuple[Path, ...], recipe: Recipe, mask: Mask | None, cancel: CancelToken
+) -> Found:
     given, problems = [], []
     for path in paths:
         try:
-            given += find_photos([path])
+            given += find_photos([path], cancel.raise_if_cancelled)
         except PhotoError as error:
             problems.append(str(error))
     # Once more together, as a photo may have been given beside its folder.
-    return Found(tuple(find_photos(given)), tuple(problems))
+    together = find_photos(given, cancel.raise_if_cancelled)
+    return Found(tuple(together), tuple(problems), recipe, mask)
 
 
 class _Worker(QObject):
-    """Lives in the loader's thread."""
+    """Lives in one of the loader's threads."""
 
     ended = Signal(object)
 
@@ -155,13 +165,16 @@ class _Worker(QObject):
     def do(self, work: Work, subject: Subject) -> None:
         try:
             self.ended.emit(work())
+        except Cancelled:
+            return
         except Exception as error:
             named = shown(subject.path) if isinstance(subject, Request) else "The photo"
             self.ended.emit(Failed(sentence_of(error, named), subject))
 
 
 class Loader(QObject):
-    """Lives in the GUI thread; what was asked for comes back as a signal, in the same order."""
+    """Lives in the GUI thread; what was asked for comes back as a signal, in the same order but for
+    what is searched for."""
 
     opened = Signal(object)
     prepared = Signal(object)
@@ -173,16 +186,20 @@ class Loader(QObject):
     save_failed = Signal(object, str)
     prepare_failed = Signal(object, str)
     _asked = Signal(object, object)
+    _asked_to_search = Signal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._wanted: Request | None = None
-        self._worker = _Worker()
-        self._thread = QThread()
-        self._worker.moveToThread(self._thread)
+        self._cancel = CancelToken()
+        self._worker, self._searcher = _Worker(), _Worker()
+        self._thread, self._search = QThread(), QThread()
         self._asked.connect(self._worker.do)
-        self._worker.ended.connect(self._hand_on)
-        self._thread.start()
+        self._asked_to_search.connect(self._searcher.do)
+        for worker, thread in ((self._worker, self._thread), (self._searcher, self._search)):
+            worker.moveToThread(thread)
+            worker.ended.connect(self._hand_on)
+            thread.start()
 
     def open(self, path: Path) -> None:
         """Only the photo that was asked for last is announced."""
@@ -201,9 +218,10 @@ class Loader(QObject):
         """As NAME-restored.EXT, numbered if that is there already; into ``folder``, if given."""
         self._asked.emit(partial(_save_beside, finished, source, folder), finished.photo)
 
-    def find(self, paths: Iterable[Path]) -> None:
+    def find(self, paths: Iterable[Path], recipe: Recipe, mask: Mask | None = None) -> None:
         """Folders are searched to the bottom, which may take a while on a network."""
-        self._asked.emit(partial(_find, tuple(paths)), None)
+        work = partial(_find, tuple(paths), recipe, mask, self._cancel)
+        self._asked_to_search.emit(work, None)
 
     def open_mask(self, path: Path, photo: Photo) -> None:
         self._asked.emit(partial(_open_mask, path, photo), None)
@@ -213,8 +231,11 @@ class Loader(QObject):
         self._asked.emit(partial(_save_mask, mask, path), None)
 
     def shutdown(self, milliseconds: int = 60_000) -> bool:
-        """Waits for what is being written, which a slow disk may need; False if that was longer."""
-        return stop_thread(self._thread, milliseconds)
+        """Waits for what is being written, which a slow disk may need; False if that was longer,
+        or a folder does not answer."""
+        self._cancel.cancel()
+        has_written = stop_thread(self._thread, milliseconds)
+        return stop_thread(self._search, min(milliseconds, SEARCH_MILLISECONDS)) and has_written
 
     @Slot(object)
     def _hand_on(self, result: object) -> None:

@@ -78,6 +78,21 @@ def test_other_photos_get_the_mask_only_for_a_task_that_cannot_do_without(
     assert (window.queue.rows[0].job.mask is not None) == is_given
 
 
+def test_what_counts_are_the_settings_at_the_moment_of_the_drop(
+    qtbot: QtBot, window: MainWindow, open_photo: Callable[..., Path], make_photo: MakePhoto
+) -> None:
+    """Not those at the end of a search, which may take a while."""
+    open_photo()
+    paint(window, Rect(10, 10, 10, 10))
+    window.workbench.set_recipe(Recipe("inpainting", seed=4))
+    with qtbot.waitSignal(window.workbench.enqueued, timeout=5000):
+        window.workbench.enqueue([make_photo("other.png")])
+        window.workbench.clear_mask()
+        window.workbench.set_recipe(Recipe("bracket"))
+    job = window.queue.rows[0].job
+    assert job.recipe == Recipe("inpainting", seed=4) and job.mask and not job.mask.is_empty
+
+
 def test_delete_removes_what_is_selected(
     qtbot: QtBot, window: MainWindow, panel: QueuePanel
 ) -> None:

@@ -1,21 +1,29 @@
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo
-from gdp_desktop.restoration.job import Finished, Report
+from gdp_desktop.restoration.job import Finished, Recipe, Report
+from gdp_desktop.worker import loader as loader_module
 from gdp_desktop.worker.loader import Loader
 
 if TYPE_CHECKING:
     from conftest import MakePhoto
+
+
+RECIPE = Recipe("denoise")
 
 
 def finished(photo: Photo, **by_products: np.ndarray) -> Finished:
@@ -158,8 +166,44 @@ def test_one_thing_without_photos_does_not_spoil_a_search(
     (tmp_path / "empty").mkdir()
     given = [photos[1], tmp_path / "empty", tmp_path, tmp_path / "missing.png"]
     with qtbot.waitSignal(loader.found, timeout=5000) as blocker:
-        loader.find(given)
+        loader.find(given, RECIPE)
     found = blocker.args[0]
     assert found.paths == (photos[1], photos[0])
     assert "empty" in found.problems[0] and "missing.png" in found.problems[1]
     assert len(found.problems) == 2
+
+
+def test_nobody_waits_for_a_search(
+    qtbot: QtBot, loader: Loader, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(loader_module, "find_photos", lambda *_: answers.wait(10) and [])
+    path, found = make_photo("a.png"), []
+    loader.found.connect(found.append)
+    loader.find([path.parent], RECIPE)
+    with qtbot.waitSignal(loader.opened, timeout=5000):
+        loader.open(path)
+    assert not found
+    with qtbot.waitSignal(loader.found, timeout=5000):
+        answers.set()
+
+
+def test_a_search_ends_with_the_program(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = threading.Event()
+
+    def walk(*_: object, **__: object) -> Iterator[tuple[str, list[str], list[str]]]:
+        for _ in range(10_000):
+            looking.set()
+            time.sleep(0.002)
+            yield str(tmp_path), [], []
+
+    monkeypatch.setattr(os, "walk", walk)
+    loader, said = Loader(), []
+    loader.failed.connect(said.append)
+    loader.find([tmp_path], RECIPE)
+    assert looking.wait(5)
+    assert loader.shutdown()
+    QApplication.processEvents()
+    assert not said
