@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError, printable, shown
 from gdp_desktop.image.formats import OPENED_SUFFIXES, SAVED_SUFFIXES
@@ -118,6 +119,22 @@ def is_same_file(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:  # one of them is not there (yet)
         return os.path.realpath(one) == os.path.realpath(other)
+
+
+class Version(NamedTuple):
+    """Tells a file from what it was before somebody changed it."""
+
+    nanoseconds: int
+    bytes: int
+
+
+def version_of(path: Path) -> Version | None:
+    """None if the file cannot be looked at; reading it will tell why."""
+    try:
+        facts = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return Version(facts.st_mtime_ns, facts.st_size)
 
 
 def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gdp_desktop.image.files import Version
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
 
@@ -46,7 +47,8 @@ class Job:
     of the same scene for the tasks that take them.  With ``output`` the result is
     saved there (a folder that exists); without, it is only in the Finished event.
     ``memory_limit`` in bytes, None for what the machine has free; it changes no byte of the result.
-    ``at_once`` is how many jobs share what is free.
+    ``at_once`` is how many jobs share what is free.  ``version`` is that of the file when somebody
+    looked at it and painted on it; another one is refused.
     """
 
     source: Path
@@ -57,6 +59,7 @@ class Job:
     overwrite: bool = False
     memory_limit: int | None = None
     at_once: int = 1
+    version: Version | None = None
 
 
 class Cancelled(Exception):

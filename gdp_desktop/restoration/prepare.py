@@ -12,7 +12,7 @@ from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import free_path, refuse_target
+from gdp_desktop.image.files import free_path, refuse_target, version_of
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
@@ -78,6 +78,8 @@ def prepare(
     steps = checked_steps(task, method, job.recipe.steps)
     target = target_of(job)
     photo = load_photo(job.source)
+    if job.version is not None and version_of(job.source) != job.version:
+        raise PhotoError(f"{shown(job.source)} has changed since it was opened; open it again.")
     others = checked_others(task, job, photo)
     mask = checked_mask(job.mask, photo, task, values)
     loaded = load_prior(job.recipe.prior, job.recipe.device)

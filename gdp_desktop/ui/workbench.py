@@ -188,12 +188,13 @@ class Workbench(QObject):
 
     def job(self) -> Job | None:
         """What ``run`` would do."""
-        if self._document.path is None:
+        source = self._document.source
+        if source is None:
             return None
         others = self._document.others if self.task.others[1] else ()
         return Job(
-            self._document.path, self._recipe, self._document.mask_for_job(), others,
-            memory_limit=self._memory_limit,
+            source.path, self._recipe, self._document.mask_for_job(), others,
+            memory_limit=self._memory_limit, version=source.version,
         )
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import find_photos, result_path
+from gdp_desktop.image.files import Version, find_photos, result_path, version_of
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo, save_under_free_name
 from gdp_desktop.image.pyramid import Pyramid
@@ -39,11 +39,12 @@ Subject = Request | Finished | Photo | None
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A photo from a file, with what the screen shows of it."""
+    """A photo from a file, which may change later, with what the screen shows of it."""
 
     request: Request
     photo: Photo
     pyramid: Pyramid
+    version: Version | None
 
     @property
     def path(self) -> Path:
@@ -111,8 +112,10 @@ class Failed:
 
 
 def _open(request: Request) -> Opened:
+    # Before it is read: what changes in between counts as changed later.
+    version = version_of(request.path)
     photo = load_photo(request.path)
-    return Opened(request, photo, display_pyramid(photo))
+    return Opened(request, photo, display_pyramid(photo), version)
 
 
 def _prepare(finished: Finished) -> Result:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import time
 import warnings
 import zlib
@@ -23,6 +24,7 @@ from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image import photo as image
 from gdp_desktop.image.errors import PhotoError
+from gdp_desktop.image.files import version_of
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
@@ -93,6 +95,20 @@ def small_windows(monkeypatch: pytest.MonkeyPatch, window: int = 48, halo: int =
         return replace(loaded, prior=replace(loaded.prior, window=window, halo=halo))
 
     monkeypatch.setattr(prepare, "load_prior", load)
+
+
+def test_a_photo_that_was_changed_since_it_was_opened_is_refused(
+    prior_file: Path, photo_file: Callable[..., Path]
+) -> None:
+    """A mask that was painted before would lie in the wrong place."""
+    file = photo_file(40, 32)
+    job = replace(job_for("inpainting", file, prior_file), version=version_of(file))
+    assert prepare.prepare(job)
+    cv2.imwrite(str(file), cv2.imread(str(file))[:, ::-1])
+    os.utime(file, ns=(0, job.version.nanoseconds + 1))
+    with pytest.raises(PhotoError, match="has changed since it was opened; open it again"):
+        prepare.prepare(job)
+    assert prepare.prepare(replace(job, version=None))
 
 
 def mask_of(size: Size, soft: bool = False) -> Mask:

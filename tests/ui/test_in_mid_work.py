@@ -13,6 +13,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.image.files import version_of
+from gdp_desktop.image.geometry import Size
 from gdp_desktop.restoration.job import Recipe
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.slider_row import SliderRow
@@ -158,6 +160,17 @@ def test_a_raised_limit_holds_for_what_failed(
     window.queue.retry(0)
     qtbot.waitUntil(lambda: len(engine.jobs) == 2, timeout=5000)
     assert [job.memory_limit for job in engine.jobs] == [10**9, 4 * 10**9]
+
+
+def test_a_job_knows_the_photo_that_was_opened(
+    window: MainWindow, open_photo: OpenPhoto, make_photo: MakePhoto
+) -> None:
+    path = open_photo()
+    job = window.workbench.job()
+    assert job and job.version == version_of(path)
+    make_photo("larger.png", Size(200, 100)).replace(path)
+    job = window.workbench.job()
+    assert job and job.version != version_of(path)
 
 
 def test_a_photo_is_no_further_one_of_itself(
