@@ -171,5 +171,11 @@ class Finished:
     by_products: Mapping[str, np.ndarray] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
+    @property
+    def bytes(self) -> int:
+        """In memory."""
+        arrays = (self.photo.pixels, self.photo.alpha, *self.by_products.values())
+        return sum(array.nbytes for array in arrays if array is not None)
+
 
 Event = Started | Progress | Preview | Finished

@@ -13,6 +13,9 @@ from gdp_desktop.ui.mask_tiles import TileChange, clearing, differences, unpacke
 from gdp_desktop.worker.loader import Result
 
 RESULTS_KEPT = 4
+# Bytes of the results that can be gone back to, with what the screen shows of them: all of them for
+# photos of 24 megapixels.  What is kept here, the next run does not have.
+BUDGET = 1_000_000_000
 
 
 class ChangeTiles(QUndoCommand):
@@ -96,6 +99,10 @@ class ApplyResult(QUndoCommand):
     def undo(self) -> None:
         self._document.set_result(self._before)
 
+    @property
+    def results(self) -> set[Result]:
+        return {result for result in (self._before, self._after) if result}
+
     def forget(self) -> None:
         """Undo will pass this step over, and the results it holds may go."""
         self._before = self._after = None
@@ -103,11 +110,19 @@ class ApplyResult(QUndoCommand):
 
 
 def apply_result(document: Document, result: Result) -> None:
-    """One more step of undo; results are large, so only the last few can be gone back to."""
+    """One more step of undo, which can always be taken back; results are large, so only the last
+    few can be gone back to."""
     stack = document.undo_stack
-    # The push drops the steps that were undone.
-    commands = (stack.command(index) for index in range(stack.index()))
-    earlier = [command for command in commands if isinstance(command, ApplyResult)]
-    for command in earlier[: 1 - RESULTS_KEPT]:
-        command.forget()
+    # It drops the steps that were undone.
     stack.push(ApplyResult(document, result))
+    commands = (stack.command(index) for index in range(stack.index()))
+    steps = [command for command in commands if isinstance(command, ApplyResult)]
+    kept = steps[-RESULTS_KEPT:]
+    while len(kept) > 1 and _bytes(kept) > BUDGET:
+        del kept[0]
+    for step in steps[: -len(kept)]:
+        step.forget()
+
+
+def _bytes(steps: Sequence[ApplyResult]) -> int:
+    return sum(result.bytes for result in set().union(*(step.results for step in steps)))

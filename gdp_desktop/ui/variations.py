@@ -29,13 +29,6 @@ class Variation:
     finished: Finished
     thumbnail: QImage
 
-    @property
-    def bytes(self) -> int:
-        photo = self.finished.photo
-        alpha = 0 if photo.alpha is None else photo.alpha.nbytes
-        beside = sum(array.nbytes for array in self.finished.by_products.values())
-        return photo.pixels.nbytes + alpha + beside
-
     def comes_from(self, job: Job) -> bool:
         """Whether the job is the same request, whose result would be the same."""
         mine = self.job
@@ -71,7 +64,7 @@ class Variations(QObject):
 
     @property
     def _bytes(self) -> int:
-        return sum(variation.bytes for variation in self._all)
+        return sum(variation.finished.bytes for variation in self._all)
 
     def _forget(self) -> None:
         self._all.clear()

@@ -62,6 +62,11 @@ class Result:
     def photo(self) -> Photo:
         return self.finished.photo
 
+    @property
+    def bytes(self) -> int:
+        """In memory."""
+        return self.finished.bytes + sum(level.nbytes for level in self.pyramid.levels)
+
 
 @dataclass(frozen=True, eq=False)
 class Saved:

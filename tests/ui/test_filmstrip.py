@@ -18,6 +18,7 @@ from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import Photo, load_photo
 from gdp_desktop.image.pyramid import Pyramid
 from gdp_desktop.restoration.job import Finished, Job, Recipe, Report
+from gdp_desktop.ui import undo
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.filmstrip import Filmstrip, facts_about
 from gdp_desktop.ui.main_window import MainWindow
@@ -178,6 +179,29 @@ def test_results_that_can_no_longer_be_gone_back_to_are_let_go(
     gc.collect()
     # And the one before the first step that can be undone.
     assert len(alive) == RESULTS_KEPT + 1
+
+
+def test_large_results_are_let_go_sooner(
+    qtbot: QtBot, window: MainWindow, strip: Filmstrip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window.workbench.variations._budget = 1
+    restore(qtbot, window, 0)
+    one = window.document.result.bytes
+    monkeypatch.setattr(undo, "BUDGET", 3 * one)
+    alive: WeakSet[Result] = WeakSet()
+    for seed in range(1, 6):
+        restore(qtbot, window, seed)
+        alive.add(window.document.result)
+    gc.collect()
+    assert len(alive) == 3
+    monkeypatch.setattr(undo, "BUDGET", 1)
+    restore(qtbot, window, 6)
+    gc.collect()
+    assert len(alive) == 1
+    window.document.undo_stack.undo()
+    assert window.document.result in alive
+    window.document.undo_stack.undo()
+    assert window.document.result in alive
 
 
 def test_undone_results_do_not_count(
