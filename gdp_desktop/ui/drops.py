@@ -25,4 +25,5 @@ def dropped_paths(data: QMimeData) -> list[Path]:
     paths = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
     if len(paths) == 1:
         return paths
-    return [path for path in paths if path.is_dir() or path.suffix.lower() in OPENED_SUFFIXES]
+    # The disk is asked only about what has no ending of photos.
+    return [path for path in paths if path.suffix.lower() in OPENED_SUFFIXES or path.is_dir()]

@@ -145,13 +145,15 @@ class Workbench(QObject):
 
     def add_others(self, paths: Iterable[Path]) -> None:
         """Further photos of the open one's scene, as many as the task takes."""
-        have = [path for path in (self._document.path, *self._document.others) if path]
-        new: list[Path] = []
+        others, most = [*self._document.others], self.task.others[1]
         for path in paths:
-            if not path.is_dir() and not any(is_same_file(path, o) for o in [*have, *new]):
-                new.append(path)
-        others, most = (*self._document.others, *new), self.task.others[1]
-        self._document.set_others(others[:most])
+            # A whole folder may have been dropped, and the disk is asked about each photo.
+            if len(others) > most:
+                break
+            have = (other for other in (self._document.path, *others) if other)
+            if not path.is_dir() and not any(is_same_file(path, other) for other in have):
+                others.append(path)
+        self._document.set_others(tuple(others[:most]))
         if len(others) > most:
             self.informed.emit(
                 f"“{self.task.title}” takes {_more(most, 'further')}; the rest was left out."

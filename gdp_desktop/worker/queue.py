@@ -179,7 +179,8 @@ class JobQueue(QAbstractListModel):
 
     def clear_ended(self) -> None:
         for row in [row for row in self._rows if row.state.is_over]:
-            self._drop(row)
+            self._take_out(row)
+        self.changed.emit()
 
     def revise(self, change: Callable[[Job], Job], *, also_ended: bool = False) -> None:
         """Replace every job that waits by a changed one, with ``also_ended`` also those that may be
@@ -214,11 +215,14 @@ class JobQueue(QAbstractListModel):
         self._go_on()
 
     def _drop(self, row: Row) -> None:
+        self._take_out(row)
+        self.changed.emit()
+
+    def _take_out(self, row: Row) -> None:
         number = self._rows.index(row)
         self.beginRemoveRows(_NO_INDEX, number, number)
         del self._rows[number]
         self.endRemoveRows()
-        self.changed.emit()
 
     def _set(self, row: Row, **changes: object) -> None:
         for name, value in changes.items():

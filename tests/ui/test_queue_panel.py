@@ -139,6 +139,10 @@ def test_a_row_says_what_has_become_of_it(
     assert QueueDelegate(TASKS, view).state_text(row) == text
 
 
+def test_long_lists_are_not_measured_row_by_row(panel: QueuePanel) -> None:
+    assert panel.findChild(QListView).uniformItemSizes()
+
+
 def test_the_rows_are_painted(window: MainWindow, panel: QueuePanel) -> None:
     shot = panel.findChild(QListView).grab().toImage()
     colours = {shot.pixelColor(x, y).rgb() for x in range(0, 200, 2) for y in range(0, 60, 2)}

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from by_hand import message, restore
-from drops import drop
+from drops import drop, files
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QListWidget
 from pytestqt.qtbot import QtBot
 
+from gdp_desktop.ui.drops import dropped_paths
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.scene_group import SceneGroup
 from gdp_desktop.ui.panels.task_panel import TaskPanel
@@ -78,6 +79,19 @@ def test_no_more_are_taken_than_the_task_can_use(
     open_photo()
     drop(group, *(make_photo(f"{number}.png") for number in range(5)))
     assert len(names(window)) == 3 and "takes 3 further photos" in window.message_bar.text
+
+
+def test_of_many_photos_only_as_many_are_looked_at_as_can_be_used(
+    window: MainWindow, group: SceneGroup, open_photo: OpenPhoto, make_photo: MakePhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = open_photo()
+    looked: list[Path] = []
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: looked.append(path) or is_dir(path))
+    drop(group, *(path.with_name(f"{number}.png") for number in range(500)))
+    assert len(names(window)) == 3 and "takes 3 further photos" in window.message_bar.text
+    assert len(looked) < 10
 
 
 def test_another_photo_is_another_scene(
@@ -160,3 +174,15 @@ def test_a_result_does_not_take_the_place_of_another_photo_of_the_scene(
     restore(qtbot, window)
     window.workbench.export(other)
     assert "is the photo itself" in message(window) and other.read_bytes() == before
+
+
+def test_the_disk_is_not_asked_about_what_is_called_a_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "album").mkdir()
+    given = [tmp_path / name for name in ("a.png", "b.JPG", "album", "notes.txt")]
+    asked: list[str] = []
+    is_dir = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda path: asked.append(path.name) or is_dir(path))
+    assert dropped_paths(files(*given)) == given[:3]
+    assert asked == ["album", "notes.txt"]

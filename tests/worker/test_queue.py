@@ -231,8 +231,13 @@ def test_clearing_keeps_what_waits(
 ) -> None:
     queue.add(folder_job(make_photo("a.png")))
     finish(qtbot, queue)
+    queue.add(folder_job(make_photo("c.png")))
+    finish(qtbot, queue)
     queue.add(folder_job(make_photo("b.png")))
+    said: list[bool] = []
+    queue.changed.connect(lambda: said.append(True))
     queue.clear_ended()
+    assert len(said) == 1  # however many they are
     assert [row.job.source.name for row in queue.rows] == ["b.png"]
 
 

@@ -58,6 +58,8 @@ class QueuePanel(Panel):
         view = self._view
         view.setModel(self._queue)
         view.setItemDelegate(QueueDelegate(around.repertoire.tasks, view))
+        # Else thousands of rows are measured one by one.
+        view.setUniformItemSizes(True)
         view.setAccessibleName("Queue of photos")
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

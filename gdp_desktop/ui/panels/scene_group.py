@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import (
@@ -92,12 +90,13 @@ class SceneGroup(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         """Without an open photo the window gets what is dropped, and opens it."""
-        if self._document.photo and _photos(event):
+        paths = dropped_paths(event.mimeData())
+        if self._document.photo and any(not path.is_dir() for path in paths):
             accept_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
         accept_as_copy(event)
-        self.added.emit(_photos(event))
+        self.added.emit(dropped_paths(event.mimeData()))
 
 
 class _List(QListWidget):
@@ -117,7 +116,3 @@ class _List(QListWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
         paint_invitation(self, self.invitation, margin=8)
-
-
-def _photos(event: QDropEvent) -> list[Path]:
-    return [path for path in dropped_paths(event.mimeData()) if not path.is_dir()]
