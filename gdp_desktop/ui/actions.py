@@ -41,6 +41,8 @@ class ActionRow:
     needs: Needs = Needs.NOTHING
     checkable: bool = False
     group: str = ""
+    # Whether it is done again and again while its key is held.
+    repeats: bool = False
 
 
 ACTIONS = (
@@ -72,20 +74,24 @@ ACTIONS = (
               Needs.PHOTO, True, "tool"),
     ActionRow("use_eraser", "canvas.use_eraser", "&Eraser", ("E",), "eraser",
               "Take painted parts away again", Needs.PHOTO, True, "tool"),
-    ActionRow("grow_brush", "brush.grow", "Larger brush", ("]",), "", "", Needs.PHOTO),
-    ActionRow("shrink_brush", "brush.shrink", "Smaller brush", ("[",), "", "", Needs.PHOTO),
+    ActionRow("grow_brush", "brush.grow", "Larger brush", ("]",), "", "", Needs.PHOTO,
+              repeats=True),
+    ActionRow("shrink_brush", "brush.shrink", "Smaller brush", ("[",), "", "", Needs.PHOTO,
+              repeats=True),
     ActionRow("harden_brush", "brush.harden", "Harder brush", ("Shift+]", "}"), "", "",
-              Needs.PHOTO),
+              Needs.PHOTO, repeats=True),
     ActionRow("soften_brush", "brush.soften", "Softer brush", ("Shift+[", "{"), "", "",
-              Needs.PHOTO),
+              Needs.PHOTO, repeats=True),
     ActionRow("fit_photo", "canvas.fit", "&Whole photo", ("Ctrl+0",), "fit", "Show the whole photo",
               Needs.PHOTO),
     ActionRow("actual_size", "canvas.show_actual_size", "&100 %", ("Ctrl+1", "Ctrl+Alt+0"),
               "actual-size", "Show one photo pixel as one screen pixel", Needs.PHOTO),
     ActionRow("toggle_zoom", "canvas.zoom_at_cursor", "Whole photo or 100 %", ("Z",), "", "",
               Needs.PHOTO),
-    ActionRow("zoom_in", "canvas.zoom_in", "Zoom &in", ("Ctrl++", "Ctrl+="), "", "", Needs.PHOTO),
-    ActionRow("zoom_out", "canvas.zoom_out", "Zoom &out", ("Ctrl+-",), "", "", Needs.PHOTO),
+    ActionRow("zoom_in", "canvas.zoom_in", "Zoom &in", ("Ctrl++", "Ctrl+="), "", "", Needs.PHOTO,
+              repeats=True),
+    ActionRow("zoom_out", "canvas.zoom_out", "Zoom &out", ("Ctrl+-",), "", "", Needs.PHOTO,
+              repeats=True),
     ActionRow("show_mask", "canvas.show_mask", "Show &mask", ("O",), "mask",
               "Show or hide what is painted", Needs.PHOTO, True),
     ActionRow("show_original", "canvas.show_before", "Show o&riginal", ("\\",), "original",
@@ -152,7 +158,7 @@ def _built(row: ActionRow, window: QMainWindow, receivers: Mapping[str, QObject]
     action = QAction(row.text, window, checkable=row.checkable)
     action.setObjectName(row.id)
     action.setShortcuts([QKeySequence(keys) for keys in row.shortcuts])
-    action.setAutoRepeat(not row.checkable)
+    action.setAutoRepeat(row.repeats)
     if row.icon:
         action.setIcon(icon(row.icon))
     action.setToolTip(tool_tip(row.tip or plain(row.text), action))

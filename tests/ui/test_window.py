@@ -545,6 +545,14 @@ def test_no_shortcut_means_two_things(window: MainWindow) -> None:
     assert [key for key, count in used.items() if count > 1] == []
 
 
+def test_a_key_that_is_held_repeats_only_what_goes_step_by_step(window: MainWindow) -> None:
+    repeated = {name for name, action in window.actions_by_id.items() if action.autoRepeat()}
+    assert repeated == {
+        "undo", "redo", "zoom_in", "zoom_out",
+        "grow_brush", "shrink_brush", "harden_brush", "soften_brush",
+    }
+
+
 def test_every_action_is_in_a_menu() -> None:
     in_menus = {action_id for _, ids in MENUS for action_id in ids}
     assert {row.id for row in ACTIONS} <= in_menus
