@@ -13,7 +13,13 @@ from PIL import Image
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import find_photos, numbered, refuse_target, result_path
+from gdp_desktop.image.files import (
+    find_photos,
+    is_same_file,
+    numbered,
+    refuse_target,
+    result_path,
+)
 from gdp_desktop.image.formats import CAMERA_FORMATS, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import load_photo
 
@@ -32,19 +38,21 @@ class Input(NamedTuple):
     others: tuple[Path, ...] = ()
 
 
-def meant_photos(given: Iterable[str]) -> list[Input]:
-    """Every photo once, in the order given; what is missing or empty is listed with its error."""
+def meant_photos(given: Iterable[str], mask: Path | None = None) -> list[Input]:
+    """Every photo once, in the order given, without the ``mask``; what is missing or empty is
+    listed with its error."""
     found: dict[str, Input] = {}
     for text in given:
         try:
             for photo in find_photos([text]):
-                found.setdefault(os.path.realpath(photo), Input(photo))
+                if mask is None or not is_same_file(photo, mask):
+                    found.setdefault(os.path.realpath(photo), Input(photo))
         except PhotoError as error:
             found.setdefault(text, Input(Path(text), str(error)))
     return list(found.values())
 
 
-def meant_scenes(given: Iterable[str]) -> list[Input]:
+def meant_scenes(given: Iterable[str], mask: Path | None = None) -> list[Input]:
     """Photos of one scene as one input each: all files that were given are a scene, and so are the
     photos of every folder.  The best exposed one goes first and names the result.
 
@@ -52,7 +60,7 @@ def meant_scenes(given: Iterable[str]) -> list[Input]:
     scenes: dict[Path | None, list[Path]] = {}
     in_vain = []
     for text in given:
-        for found in meant_photos([text]):
+        for found in meant_photos([text], mask):
             if found.error:
                 in_vain.append(found)
             else:

@@ -146,7 +146,9 @@ def inputs_from(options: argparse.Namespace) -> list[Input]:
     if options.scene and not most:
         raise BadUsage(f'"{options.task}" takes one photo at a time; leave --scene out.')
     of_scenes = options.scene or fewest > 0
-    return meant_scenes(options.inputs) if of_scenes else meant_photos(options.inputs)
+    meant = meant_scenes if of_scenes else meant_photos
+    # Who gives nothing else means the photo itself as its mask.
+    return meant(options.inputs, options.mask) or meant(options.inputs)
 
 
 def restored(

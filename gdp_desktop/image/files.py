@@ -15,6 +15,7 @@ from gdp_desktop.image.errors import PhotoError, PhotoExistsError, printable, sh
 from gdp_desktop.image.formats import OPENED_SUFFIXES, SAVED_SUFFIXES
 
 RESULT_MARK = "-restored"
+MASK_MARK, MASK_SUFFIX = "-mask", ".png"
 
 # NAME-restored, -restored-2, of another sample -restored-s3, and by-products -restored.hdr.
 _RESULT_STEM = re.compile(rf"{RESULT_MARK}(-s\d+)?(-\d+)?(\.\w+(-\d+)?)?$", re.IGNORECASE)
@@ -30,9 +31,9 @@ def find_photos(
 ) -> list[Path]:
     """The photos that the user meant: files as given, folders searched to the bottom.
 
-    In a folder, hidden files, other kinds of files and our own results are passed over; every
-    photo is listed once. Raises PhotoError for a missing path and for a folder without photos,
-    and what ``go_on``, which is called again and again, raises to end the search.
+    In a folder, hidden files, other kinds of files, our own results and the masks beside photos are
+    passed over; every photo is listed once. Raises PhotoError for a missing path and for a folder
+    without photos, and what ``go_on``, which is called again and again, raises to end the search.
     """
     found: dict[str, Path] = {}
     for path in paths:
@@ -71,14 +72,22 @@ def _photos_below(folder: Path, go_on: Callable[[], None]) -> Iterator[Path]:
             continue
         walked.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        photos = (Path(parent, name) for name in sorted(names) if _is_photo_name(name))
-        yield from (photo for photo in photos if photo.is_file())
+        photos = sorted(name for name in names if _is_photo_name(name))
+        masks = {mask_path(name).name for name in photos}
+        paths = (Path(parent, name) for name in photos if name not in masks)
+        yield from (path for path in paths if path.is_file())
 
 
 def _is_photo_name(name: str) -> bool:
     stem, suffix = os.path.splitext(name)
     is_hidden_or_other = name.startswith(".") or suffix.lower() not in OPENED_SUFFIXES
     return not is_hidden_or_other and not _RESULT_STEM.search(stem)
+
+
+def mask_path(source: str | os.PathLike[str]) -> Path:
+    """NAME-mask.png beside the source."""
+    source = Path(source)
+    return source.with_name(f"{source.stem}{MASK_MARK}{MASK_SUFFIX}")
 
 
 def result_path(

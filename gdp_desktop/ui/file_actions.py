@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from gdp_desktop.image.files import result_path
+from gdp_desktop.image.files import mask_path, result_path
 from gdp_desktop.ui.dialogs import MASKS, PHOTOS, ask_folder, ask_photos, ask_target
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.settings import Settings
@@ -51,8 +51,7 @@ class FileActions(QObject):
 
     def save_mask(self) -> None:
         if path := self._document.path:
-            proposal = path.with_name(f"{path.stem}-mask.png")
-            ask_target(self._window, "Save mask", proposal, self._save_mask, MASKS)
+            ask_target(self._window, "Save mask", mask_path(path), self._save_mask, MASKS)
 
     def _remember_folder(self, paths: list[Path]) -> None:
         if paths:

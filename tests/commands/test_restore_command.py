@@ -100,6 +100,19 @@ def test_only_what_was_painted_changes(restore: Run, photo: Path, put_mask: Put)
     assert (before[30:] == after[30:]).all() and (before != after).any()
 
 
+def test_the_mask_among_the_photos_is_none_of_them(
+    restore: Run, put_photo: Put, put_mask: Put, folder: Path
+) -> None:
+    put_photo("a.png")
+    mask = put_mask().replace(folder / "dust.png")
+    for given in ([folder], [folder / "a.png", mask]):
+        reports = restore(*given, "--mask", mask, task="inpainting").reports
+        assert [Path(report["input"]).name for report in reports] == ["a.png"]
+    # Nobody gives a photo for nothing.
+    [report] = restore(mask, "--mask", mask, task="inpainting").reports
+    assert report["input"] == str(mask)
+
+
 class TestNames:
     def test_a_missing_output_folder_is_made(
         self, restore: Run, photo: Path, tmp_path: Path

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.files import find_photos, free_path, result_path
+from gdp_desktop.image.files import find_photos, free_path, mask_path, result_path
 
 from .conftest import raising
 
@@ -43,6 +43,13 @@ def test_our_own_results_are_passed_over(tmp_path: Path) -> None:
     others = ["a-restored-old.jpg", "restored.jpg", "unrestored.jpg"]
     touch(tmp_path, *results, *others)
     assert names_in(tmp_path) == others
+
+
+def test_the_mask_of_a_photo_is_no_photo(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "a-mask.png", "b-mask.png", "c-mask.jpg", "c.png", "sub/a-mask.png")
+    assert mask_path(tmp_path / "a.jpg") == tmp_path / "a-mask.png"
+    assert names_in(tmp_path) == ["a.jpg", "b-mask.png", "c-mask.jpg", "c.png", "sub/a-mask.png"]
+    assert find_photos([tmp_path / "a-mask.png"]) == [tmp_path / "a-mask.png"]
 
 
 def test_what_is_written_is_never_found_again(tmp_path: Path) -> None:
