@@ -51,6 +51,8 @@ def settle_environment() -> None:
     # Threads that wait for each other look again for some microseconds before they sleep.  To sleep
     # at once costs a tenth of the time on an idle machine, to look for longer a half on a busy one.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if sys.stderr is None:  # closed, as by 2>&-: what is said there is not for the standard output
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
     # A file name or a "×" that the terminal cannot show is no reason to fail.
     if isinstance(sys.stdout, io.TextIOWrapper):
         with contextlib.suppress(ValueError, OSError):

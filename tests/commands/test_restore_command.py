@@ -25,7 +25,7 @@ from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
 from tests.contents import contents
 
-from .conftest import SIZE, Put, Run, raising
+from .conftest import SIZE, Outcome, Put, Run, raising
 
 ENGINE = "gdp_desktop.commands.restore.restore"
 BAD_USAGE, FAILED, INTERRUPTED = 2, 1, 130
@@ -478,6 +478,22 @@ def test_the_progress_line_is_for_terminals_only(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     outcome = restore(photo)
     assert "photo.png" in outcome.err and "%" in outcome.err and len(outcome.reports) == 1
+
+
+def test_without_standard_error_photos_are_restored_as_well(
+    run: Run, prior: Path, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without(photo: Path) -> Outcome:
+        monkeypatch.setattr(sys, "stderr", None)
+        outcome = run("restore", photo, "--task", "denoise", "--prior", prior)
+        sys.stderr.close()
+        return outcome
+
+    done = without(photo)
+    assert done.code == 0 and "photo-restored.png" in done.out
+    # What is said there does not end up among the results.
+    failed = without(photo.with_name("gone.png"))
+    assert failed.code == FAILED and not failed.out
 
 
 @pytest.mark.parametrize(("seconds", "as_json", "told"), [
