@@ -15,10 +15,10 @@ from gdp_desktop.benchmarks import markdown
 from gdp_desktop.benchmarks.plan import Cell, Figures, LeftOut, Plan, Request, Row
 from gdp_desktop.benchmarks.whole_jobs import MIB, in_a_process, made_photo, sizes_of
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import load_mask
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.restoration.job import Job, Recipe
 from gdp_desktop.restoration.prepare import prepare
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior

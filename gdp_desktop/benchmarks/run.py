@@ -16,7 +16,7 @@ from gdp_desktop.benchmarks.plan import Cell, LeftOut, Plan, Request
 from gdp_desktop.benchmarks.table import Table
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.precision import bfloat16_pays
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 
 # Whose versions can change a figure.
 LIBRARIES = ("torch", "numpy", "opencv-python", "bm3d", "deepinv")

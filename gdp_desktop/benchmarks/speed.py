@@ -35,8 +35,8 @@ from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
 from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.priors.records import Speed
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import Job, Recipe

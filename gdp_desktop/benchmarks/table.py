@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gdp_desktop.benchmarks.plan import BenchmarkError, Cell, Figures, Plan
 from gdp_desktop.image.errors import printable
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 
 # Which prior (the beginning of its hash, or nothing) and which machine a row was measured with.
 ORIGIN = ("prior", "machine")

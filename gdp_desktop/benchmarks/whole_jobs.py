@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from gdp_desktop.benchmarks.plan import BenchmarkError, LeftOut, Request
-from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.geometry import Size
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.restoration.job import Recipe
 
 MIB = 2**20

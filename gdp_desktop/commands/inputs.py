@@ -13,15 +13,10 @@ from PIL import Image
 
 from gdp_desktop.commands.errors import BadUsage
 from gdp_desktop.image.errors import PhotoError, printable, shown
-from gdp_desktop.image.files import (
-    find_photos,
-    is_same_file,
-    numbered,
-    refuse_target,
-    result_path,
-)
+from gdp_desktop.image.files import find_photos, is_same_file, numbered, result_path
 from gdp_desktop.image.formats import CAMERA_FORMATS, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.writing import refuse_target
 
 # The brightness, of [0, 1], that an exposure meter aims at.
 WELL_EXPOSED = 0.42

@@ -8,9 +8,9 @@ from gdp_desktop.commands.errors import BadUsage, Refused
 from gdp_desktop.commands.progress import ProgressLine
 from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, is_out_of_memory, one_line, printable, shown
-from gdp_desktop.image.files import refuse_target
 from gdp_desktop.image.formats import SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, save_photo
+from gdp_desktop.image.writing import refuse_target
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.sample_sheet import samples, sheet
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gdp_desktop.image.files import atomic_write, free_path
+from gdp_desktop.image.files import free_path
+from gdp_desktop.image.writing import atomic_write
 
 
 def by_product_path(result: Path, name: str, array: np.ndarray) -> Path:

@@ -10,9 +10,9 @@ import numpy as np
 
 from gdp_desktop.image.encoding import to_eight_bits
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import atomic_write, refuse_target
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.photo import load_photo
+from gdp_desktop.image.writing import atomic_write, refuse_target
 
 Point = tuple[float, float]
 

@@ -12,10 +12,11 @@ import numpy as np
 from gdp_desktop.image.decoding import decode
 from gdp_desktop.image.encoding import encode
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError, shown
-from gdp_desktop.image.files import atomic_write, free_path, is_same_file, refuse_target
+from gdp_desktop.image.files import free_path, is_same_file
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.metadata import Metadata
+from gdp_desktop.image.writing import atomic_write, refuse_target
 
 MAX_FILE_BYTES = 2_000_000_000
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gdp_desktop.diffusion.boundary import Boundary
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.priors.places import made_user_folder, name_of, user_folder
 
 SUFFIX = ".boundaries.json"

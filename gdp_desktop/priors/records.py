@@ -13,7 +13,7 @@ from typing import Any
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.checkpoints import sha256_of
 from gdp_desktop.image.errors import PhotoError
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.priors.places import made_user_folder, name_of, user_folder
 
 RECEIPT = ".receipt.json"

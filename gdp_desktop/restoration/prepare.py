@@ -12,12 +12,13 @@ from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
-from gdp_desktop.image.files import free_path, refuse_target, version_of
+from gdp_desktop.image.files import free_path, version_of
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_ENDINGS, SAVED_SUFFIXES
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.metadata import light_gathered
 from gdp_desktop.image.photo import Photo, load_photo
+from gdp_desktop.image.writing import refuse_target
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Method, Solver

@@ -13,7 +13,7 @@ from typing import Any
 
 from gdp_desktop.diffusion.checkpoints import read_metadata, training_from_metadata
 from gdp_desktop.image.chart import Line, drawn
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.training.validation import SIGMAS
 
 TOTALS = ("step", "crops", "seconds")

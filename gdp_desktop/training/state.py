@@ -26,7 +26,7 @@ from gdp_desktop.diffusion.checkpoints import (
 from gdp_desktop.diffusion.precision import bfloat16_pays, in_channels_last
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 from gdp_desktop.training.growth import grown
 from gdp_desktop.training.lineage import Lineage, write_curve
 from gdp_desktop.training.muon import Muon

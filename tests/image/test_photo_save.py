@@ -19,9 +19,9 @@ from PIL import Image, IptcImagePlugin, JpegImagePlugin
 
 from gdp_desktop.image import files
 from gdp_desktop.image.errors import PhotoError, PhotoExistsError
-from gdp_desktop.image.files import atomic_write
 from gdp_desktop.image.formats import FORMAT_OF_SUFFIX, SAVED_SUFFIXES
 from gdp_desktop.image.photo import Photo, load_photo, save_photo
+from gdp_desktop.image.writing import atomic_write
 
 from .conftest import raising
 from .handmade import IPTC, XMP, exif_block, noise, png16, smooth, srgb_profile
@@ -466,7 +466,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, suffix: str) -> None:
 
 REWRITE = """
 import sys
-from gdp_desktop.image.files import atomic_write
+from gdp_desktop.image.writing import atomic_write
 for turn in range(10**9):
     atomic_write(sys.argv[1], bytes([turn % 256]) * 300_000, overwrite=True)
     if turn == 0:
