@@ -26,6 +26,7 @@ def as_data(method: Method) -> dict[str, Any]:
         "title": method.title,
         "help": unwrapped(method.help),
         "default_steps": method.default_steps,
+        "least_steps": method.least_steps,
         "expert": method.expert,
         "params": [described(setting) for setting in method.params],
     }

@@ -201,6 +201,14 @@ def test_steps_go_by_the_method_and_else_by_the_task(panel: TaskPanel) -> None:
     assert steps.value() == own
 
 
+def test_no_fewer_steps_can_be_set_than_a_method_needs(panel: TaskPanel) -> None:
+    steps, task = advanced(panel, "Steps"), next(iter(TASKS.values()))
+    panel.set_recipe(Recipe(task.id, method="diffpir", steps=1))
+    assert steps.minimum() == METHODS["diffpir"].least_steps == panel.recipe().steps == 2
+    panel.set_recipe(Recipe(task.id, steps=1))
+    assert steps.minimum() == panel.recipe().steps == 1
+
+
 def other_value(setting: Setting) -> float | str:
     """One that is allowed and not the default."""
     if isinstance(setting, FileParam):

@@ -96,9 +96,14 @@ class AdvancedGroup(QWidget):
 
     @property
     def _default_steps(self) -> int:
-        return self._repertoire.default_steps(Recipe(self._task.id, method=self.method))
+        return self._repertoire.default_steps(self._plain_recipe)
+
+    @property
+    def _plain_recipe(self) -> Recipe:
+        return Recipe(self._task.id, method=self.method)
 
     def _reset_steps(self) -> None:
+        self._steps.setMinimum(self._repertoire.method(self._plain_recipe).least_steps)
         self._steps.setValue(self._default_steps)
 
     @property
