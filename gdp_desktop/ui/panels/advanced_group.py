@@ -86,7 +86,9 @@ class AdvancedGroup(QWidget):
     def set_recipe(self, recipe: Recipe) -> None:
         """Shows all of a recipe but the task, which is set before."""
         self._method.set_method(recipe.method, recipe.method_params)
-        self._steps.setValue(recipe.steps or self._default_steps)
+        self._reset_steps()
+        if recipe.steps:
+            self._steps.setValue(recipe.steps)
         self._seed.setValue(recipe.seed)
         self._wanted_prior = recipe.prior
         self._show_wanted_prior()
