@@ -107,3 +107,37 @@ def test_what_is_missing_of_a_photo_made_small_can_be_painted(restored: Restored
     assert last.photo.size == Size(2 * SIZE.width, 2 * SIZE.height)
     with pytest.raises(TaskError, match="changes the size"):
         restored("mixed", dab(100), first="shrink", second="grey", third="none")
+
+
+@pytest.mark.parametrize("exposure", ["0.3", "0.5"])
+def test_it_is_what_is_painted_that_gets_the_exposure(
+    exposure: str, restored: Restored, photo: Path
+) -> None:
+    """A dark place in a bright photo; before, the bright surroundings made it darker still."""
+    pixels = load_photo(photo).pixels
+    pixels = (150 + pixels // 4).astype(np.uint8)
+    pixels[:, 100:180] = pixels[:, 100:180] // 5
+    Image.fromarray(pixels).save(photo, "PNG")
+    mask = Mask.empty(SIZE)
+    mask.pixels[:, 100:180] = 255
+    after = restored("low-light", mask, exposure=exposure, neutral="0").photo.pixels
+    assert after[:, 108:172].mean() / 255 == pytest.approx(float(exposure), abs=0.05)
+
+
+@pytest.mark.parametrize(("task", "params"), [
+    ("low-light", {}), ("mixed", {"first": "dark", "second": "shrink", "third": "none"}),
+])
+def test_what_is_transparent_does_not_count_for_the_exposure(
+    task: str, params: dict, restored: Restored, photo: Path
+) -> None:
+    """Half of the photo is cut away, black or white: the other half is as bright as ever."""
+    pixels = load_photo(photo).pixels // 4
+    alpha = np.full(SIZE.shape, 255, np.uint8)
+    alpha[:, 200:] = 0
+    found = []
+    for hidden in (0, 255):
+        pixels[:, 200:] = hidden
+        Image.fromarray(np.dstack([pixels, alpha])).save(photo, "PNG")
+        result = restored(task, None, exposure="0.4", **params).photo.pixels
+        found.append(result[:, : result.shape[1] * 2 // 5].mean() / 255)
+    assert found == pytest.approx([0.4, 0.4], abs=0.06)
