@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from gdp_desktop.benchmarks.plan import LeftOut
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA
 from gdp_desktop.diffusion.prior import Prior, UNetPrior
 from gdp_desktop.tasks.task import Problem
 from gdp_desktop.training.validation import denoise_once

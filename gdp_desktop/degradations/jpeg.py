@@ -53,6 +53,8 @@ class Jpeg(Degradation):
     pointwise = False
     local = False
     reach = None
+    # Fine steps leave less of an error than rounded pixels have.
+    least_sigma = 1e-4
     guidance_bytes = 240
     basis: torch.Tensor
     to_ycbcr: torch.Tensor

@@ -24,6 +24,8 @@ WHITE_SHARE = 0.75
 # photo only compression flattens areas, and only where the noise was weak.
 DRAWN_SHARE = 0.3
 STRONGEST_BESIDE_FLAT = 5 / 127.5
+# Of the blocks within a frame, in a photo; a hatched part of a drawing has one or two.
+FEWEST_TONES = 16
 # Noise of a level beside that of the level below it: 0.5 if it is white, more where demosaicing and
 # compression took the finest part.  What is above that is the photo's texture.
 LARGEST_RATIOS = (1.4, 0.9, 0.6)
@@ -126,11 +128,21 @@ def _flat_noise(y: torch.Tensor) -> tuple[float, float]:
     # Texture only adds, so the truth is nearer to the lower readings.
     reading, chosen = readings[round(0.35 * (len(readings) - 1))]
     sigma = (reading / WHITE_SHARE) ** 0.5
-    flat_share = 1 - int(noisy.sum()) / int(unclipped.sum())
+    photo = _without_frame(noisy | ~unclipped, height // BLOCK)
+    if (127.5 * level[noisy & photo]).round().unique().numel() < FEWEST_TONES:
+        photo = torch.ones_like(noisy)
+    flat_share = 1 - int((noisy & photo).sum()) / int((unclipped & photo).sum())
     if flat_share > DRAWN_SHARE and sigma > STRONGEST_BESIDE_FLAT:
         return 0.0, 0.0
     flat = chosen & (variance <= reading)
     return sigma, float(diagonal[flat].sum() / variance[flat].sum())
+
+
+def _without_frame(busy: torch.Tensor, rows: int) -> torch.Tensor:
+    """Which blocks are not in rows or columns of flat ones alone: a frame or bars of one tone say
+    nothing of the photo within."""
+    grid = busy.view(rows, -1)
+    return (grid.any(dim=1)[:, None] & grid.any(dim=0)[None]).flatten()
 
 
 def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

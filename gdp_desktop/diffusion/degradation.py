@@ -21,6 +21,8 @@ from gdp_desktop.image.geometry import Size
 
 # Conjugate-gradient steps of what has no closed form.
 SOLVER_STEPS = 30
+# Rounding to 8 bits alone is an error of up to half a level, σ = 1/√12 of one.
+SMALLEST_SIGMA = 12**-0.5 / 127.5
 # What y holds at 1/33 of its strength in x is lost in rounding (as in Kawar et al. 2022, 1-D blur).
 SMALLEST_SINGULAR = 0.03
 
@@ -49,6 +51,8 @@ class Degradation(nn.Module):
     # How many rows away guidance still feels a value of y, where a photo is guided in strips; None
     # if y is not made of rows, and the photo is guided as a whole.
     reach: int | None = 0
+    # The noise of y counts as no less: y is pixels that were rounded to 8 bits.
+    least_sigma = SMALLEST_SIGMA
     # How many pixels of x along a side make one of y.
     shrinks_by = 1
     # Main memory that guidance takes for every pixel that is guided at once, in bytes.

@@ -20,9 +20,6 @@ from gdp_desktop.diffusion.resampling import block_mean, spread
 from gdp_desktop.diffusion.spectrum import Spectrum
 from gdp_desktop.image.geometry import Size
 
-# Rounding to 8 bits alone is an error of up to half a level, σ = 1/√12 of one.
-SMALLEST_SIGMA = 12**-0.5 / 127.5
-
 
 @dataclass(frozen=True)
 class Measurement:
@@ -41,7 +38,7 @@ class Measurement:
     @property
     def precision(self) -> float | torch.Tensor:
         """weight/σ² of each value of y; a float where it is the same for all."""
-        known = self.weight / max(self.sigma, SMALLEST_SIGMA) ** 2
+        known = self.weight / max(self.sigma, self.degradation.least_sigma) ** 2
         unevenness = self.degradation.unevenness
         return known if unevenness is None else known / unevenness.square()
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.diffusion.schedule import Schedule

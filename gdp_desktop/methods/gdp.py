@@ -15,8 +15,8 @@ from functools import partial
 
 import torch
 
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA
 from gdp_desktop.diffusion.gradients import DataTerm, quality_gradient
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.methods.method import Assignment, Method

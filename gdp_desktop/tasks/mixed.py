@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.composition import Composition
 from gdp_desktop.degradations.kernels import gaussian_kernel
-from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, Degradation
 from gdp_desktop.diffusion.quality import color_constancy_loss
 from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
 from gdp_desktop.image.geometry import Size

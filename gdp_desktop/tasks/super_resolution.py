@@ -9,7 +9,6 @@ from gdp_desktop.degradations.blur import mirrored
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.tasks import published
-from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -89,7 +88,8 @@ def pose(given: Given, values: Values) -> Problem:
     # Down to the small photo's own size every level is measured against the same y.
     same_y = scale.bit_length()
     return Problem(
-        y=y, degradation=KERNELS[values["kernel"]](scale), sigma_y=(noise_of(y, values),) * same_y,
+        y=y, degradation=KERNELS[values["kernel"]](scale),
+        sigma_y=(values["noise"] / 127.5,) * same_y,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
         published=published.SUPER_RESOLUTION,
     )
@@ -106,7 +106,10 @@ TASK = Task(
             ("block", "A camera or scanner"), ("bicubic", "A program"),
         ), "A sensor of few pixels averages blocks; most programs shrink by bicubic "
            "interpolation, which leaves edges a little sharper."),
-        noise_setting("How noisy the small photo is; with noise it is matched less strictly."),
+        # Not read from the photo: detail that was made small is as fine as noise.
+        Param("noise", "Noise", 1, 0, 50, 0.5, "of 255",
+              "How noisy the small photo is; with noise it is matched less strictly. Strong noise "
+              "is better removed first, with Denoise."),
     ),
     default_steps=20,
     scale=lambda values: int(values["scale"]),

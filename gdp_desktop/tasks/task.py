@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, Degradation
 from gdp_desktop.diffusion.perceptual import Features
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.image.geometry import Size

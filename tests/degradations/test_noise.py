@@ -184,3 +184,14 @@ def test_noise_that_all_channels_share_is_told_from_their_own() -> None:
     assert shared_by_channels(toned) == pytest.approx(1.66, abs=0.07)
     assert shared_by_channels(as_jpeg(noisy(12), 92)) > 1.6
     assert [shared_by_channels(noisy(sigma)) for sigma in (2, 5, 12, 25)] == [1.0] * 4
+
+
+@pytest.mark.parametrize("tone", [0.92, -0.87])
+@pytest.mark.parametrize("bars", [False, True])
+def test_a_frame_of_one_tone_does_not_make_a_photo_a_drawing(tone: float, bars: bool) -> None:
+    photo = noisy(12)
+    height, width = photo.shape[-2:]
+    framed = torch.full((1, 3, height + 256, width + (0 if bars else 256)), tone)
+    left = 0 if bars else 128
+    framed[..., 128 : 128 + height, left : left + width] = photo
+    assert 127.5 * white_noise(framed) == pytest.approx(127.5 * white_noise(photo), rel=0.05)

@@ -8,10 +8,9 @@ from torch import nn
 
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.kernels import gaussian_kernel
-from gdp_desktop.diffusion.degradation import BlockMean, Degradation
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, BlockMean, Degradation
 from gdp_desktop.diffusion.gradients import quality_gradient
 from gdp_desktop.diffusion.guidance import (
-    SMALLEST_SIGMA,
     Guidance,
     Measurement,
 )

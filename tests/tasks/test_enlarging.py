@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gdp_desktop.diffusion.resampling import halved
+from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.super_resolution import KERNELS, BicubicDownsampling, Shrinking
+from gdp_desktop.tasks.task import Given
 from tests.degradations.random_picture import picture
 
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
@@ -64,3 +66,11 @@ def test_the_same_small_photo_belongs_to_every_level(kernel: type[Shrinking]) ->
         y, degradation, x = degradation.shrink_measurement(y), degradation.shrunk(), halved(x)
         assert float((degradation(x) - y).square().mean().sqrt()) < 0.02
     assert torch.equal(degradation(x), x)
+
+
+def test_texture_of_a_small_photo_is_not_taken_for_noise() -> None:
+    """Matched less strictly, what is there would be smoothed away."""
+    task = task_named("super-resolution")
+    busy = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+    assert set(task.pose(Given(busy), task.values({})).sigma_y) == {1 / 127.5}
+    assert set(task.pose(Given(busy), task.values({"noise": 8})).sigma_y) == {8 / 127.5}

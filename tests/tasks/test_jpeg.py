@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from gdp_desktop.degradations.jpeg import Jpeg, shrunk_by, turned, turned_back
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, Degradation
+from gdp_desktop.diffusion.guidance import Measurement
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.jpeg_file import read_components, read_compression, standard_tables
@@ -211,3 +213,14 @@ def test_the_result_would_be_saved_as_the_same_file(
         *_, last = CoarseToFine(given).solve(torch.Generator().manual_seed(0), lambda: None)
     beyond = beyond_rounding(jpeg_of(problem), last.x0, problem.y)
     assert float((beyond == 0).float().mean()) > 0.97 and float(beyond.quantile(0.999)) < 0.6
+
+
+def test_fine_steps_are_known_better_than_rounded_pixels(saved: Callable[..., Path]) -> None:
+    """y is what the file says, which nobody rounded to 8 bits."""
+    fine = posed(saved(lively(Size(96, 64)), quality=95, subsampling=0))
+    sigma = fine.sigma_y[0]
+    assert sigma < SMALLEST_SIGMA
+    measured = Measurement(fine.y, fine.degradation, sigma)
+    assert measured.precision == pytest.approx(sigma**-2)
+    as_pixels = Measurement(fine.y, Degradation(), sigma)
+    assert as_pixels.precision == pytest.approx(SMALLEST_SIGMA**-2)

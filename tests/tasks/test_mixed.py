@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gdp_desktop.diffusion.guidance import SMALLEST_SIGMA
+from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.levels import levels_of
