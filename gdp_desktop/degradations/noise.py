@@ -30,9 +30,9 @@ FEWEST_TONES = 16
 # compression took the finest part.  What is above that is the photo's texture.
 LARGEST_RATIOS = (1.4, 0.9, 0.6)
 # Of √3·σ of the channels' mean ÷ σ of a channel: 1 for noise of their own, √3 where all have the
-# same.  JPEGs with less colour than light have 1.6 to 1.7, toned scans 1.65; weak noise of colour
-# photos, beside texture, which is mostly grey, up to 1.5.
-LEAST_SHARED = 1.6
+# same.  JPEGs with less colour than light have 1.6 to 1.7, toned scans 1.65.  Noise weaker than
+# this cannot be told from texture, which is mostly grey.
+LEAST_SHARED, LEAST_NOISE = 1.6, 4 / 127.5
 # White noise has a third of its finest band's energy in the diagonal; of noise that was demosaiced
 # or compressed hardly any is left there.
 WHITE_DIAGONAL = 0.2
@@ -44,6 +44,11 @@ def white_noise(y: torch.Tensor) -> float:
     return _flat_noise(y)[0]
 
 
+def is_grey(y: torch.Tensor) -> bool:
+    """Whether the channels of y (N, 3, H, W) are the same."""
+    return bool((y[:, :1] == y).all())
+
+
 def shared_by_channels(y: torch.Tensor) -> float:
     """How much stronger white noise in y (1, 3, H, W) is along grey than in a single channel: 1
     where every channel has its own, up to √3 where all have the same, as in black-and-white photos
@@ -52,10 +57,12 @@ def shared_by_channels(y: torch.Tensor) -> float:
     The prior expects noise that differs from channel to channel; what all share it takes for
     structure unless it is told of as much.
     """
-    if bool((y[:, :1] == y).all()):
+    if is_grey(y):
         return 3**0.5
     own = white_noise(y)
-    ratio = 3**0.5 * white_noise(y.mean(dim=1, keepdim=True)) / own if own else 1.0
+    if own < LEAST_NOISE:
+        return 1.0
+    ratio = 3**0.5 * white_noise(y.mean(dim=1, keepdim=True)) / own
     return min(ratio, 3**0.5) if ratio > LEAST_SHARED else 1.0
 
 

@@ -8,7 +8,7 @@ from gdp_desktop.degradations.alignment import agreement, shift_between, shifted
 from gdp_desktop.degradations.bracket_noise import noise_of_bracket
 from gdp_desktop.degradations.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.degradations.noise import shared_by_channels
+from gdp_desktop.degradations.noise import is_grey
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import local_light
@@ -56,8 +56,8 @@ def pose(given: Given, values: Values) -> Problem:
     degradation.shifts = shifts
     choose_light(degradation, values["compression"], values["exposure"], given.subject)
     noise = noise_of_bracket(y, known, factors)
-    if len(noise) == 1:  # white
-        noise = (noise[0] * shared_by_channels(y[:1]),)
+    if len(noise) == 1 and is_grey(y):  # white, and the same in all channels
+        noise = (3**0.5 * noise[0],)
     return Problem(
         y=y,
         degradation=degradation,
