@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gdp_desktop.diffusion.layers import EpsNetwork
-from gdp_desktop.diffusion.prior import EpsPrior, Variance, mirrored
+from gdp_desktop.diffusion.prior import EpsPrior, Variance, mirrored_indices
 from gdp_desktop.diffusion.schedule import Schedule
 from tests.gaussian_prior import GaussianPrior
 from tests.pretended_card import CARD, OnCard, pretended_card
@@ -106,8 +106,8 @@ def test_small_photos_are_mirrored_up_to_the_trained_size() -> None:
     network = Told(torch.arange(3 * 64.0).view(1, 3, 8, 8))
     found = EpsPrior(network, window=8)(torch.zeros(1, 3, 2, 5), 0)
     assert network.asked[0][0] == (1, 3, 8, 8) and found.x0.shape == (1, 3, 2, 5)
-    assert mirrored(3, 8).tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
-    assert mirrored(5, 5).tolist() == [0, 1, 2, 3, 4]
+    assert mirrored_indices(3, 8).tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
+    assert mirrored_indices(5, 5).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_the_batch_cannot_be_seen_in_the_result() -> None:
