@@ -19,6 +19,7 @@ from gdp_desktop.diffusion.samplers import standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.methods.own_noise import (
+    LEAST_SIGMA,
     MOST_OF_A_PHOTO,
     added_noise,
     starting_sigma,
@@ -26,8 +27,6 @@ from gdp_desktop.methods.own_noise import (
 )
 from gdp_desktop.methods.reverse_process import ReverseProcess
 from gdp_desktop.tasks.param import Option, Param
-
-LEAST_SIGMA = 1e-3
 
 
 class FromPhoto(ReverseProcess):

@@ -12,6 +12,7 @@ from gdp_desktop.diffusion.samplers import ddim_step, standard_normal
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.methods.own_noise import (
+    LEAST_SIGMA,
     MOST_OF_A_PHOTO,
     added_noise,
     starting_sigma,
@@ -26,8 +27,6 @@ START = Param(
     "How noisy the first step is: the trivial restoration is buried under that much noise; auto is "
     "what the task names or else the photo's own, 160 forgets it altogether.", auto=0,
 )
-LEAST_START = 1e-3
-
 
 def refusal_of_noise_alone(problem: Problem) -> str | None:
     """For the methods that start from a smaller or a coarser picture than the photo, whose own
@@ -62,7 +61,11 @@ class Guided(ReverseProcess):
         sampling starts from it; None where all noise is added."""
         if self._named_start:
             return None
-        return self.sigma_y * self.degradation.noise_gain(self.y)
+        return self.sigma_y * self._gain
+
+    @cached_property
+    def _gain(self) -> torch.Tensor:
+        return self.degradation.noise_gain(self.y)
 
     @property
     def _named_start(self) -> float | None:
@@ -83,8 +86,7 @@ class Guided(ReverseProcess):
     def start_sigma(self) -> float:
         if self._named_start:
             return self._named_start
-        gain = self.degradation.noise_gain(self.y)
-        return max(LEAST_START, starting_sigma(gain, self.sigma_y, MOST_OF_A_PHOTO))
+        return max(LEAST_SIGMA, starting_sigma(self._gain, self.sigma_y, MOST_OF_A_PHOTO))
 
     def first_step(self) -> int:
         """Index, in the prior's own schedule, of the noise level that the walk starts from."""

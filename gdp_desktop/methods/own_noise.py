@@ -15,6 +15,8 @@ MOST_OF_A_PHOTO, LARGER_PART = 0.97, 0.75
 # Nor does it start from more than so many times the photo's noise: what noise is added everywhere
 # else for the sake of the blackest parts would cost more than it gives.
 LARGEST_GAIN = 20.0
+# Where a photo has no noise, something has to be started from.
+LEAST_SIGMA = 1e-3
 
 
 def starting_sigma(gain: torch.Tensor, sigma_y: float, share: float) -> float:
