@@ -35,6 +35,7 @@ from gdp_desktop.methods import method_named
 from gdp_desktop.methods.gdp import PUBLISHED_STEPS
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Solver
+from gdp_desktop.methods.noise_first import solver_for
 from gdp_desktop.restoration.memory import free_bytes
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.tasks import task_named
@@ -223,7 +224,7 @@ def answer_of(contest: Contest, damaged: Damaged, method: str, first: int | None
         steps = chosen.default_steps or task.default_steps
         watch = Stopwatch()
         given = contest.assignment(damaged.problem, chosen.id, steps)
-        return solved(chosen.solver(given), contest, given.problem, watch, 1)
+        return solved(solver_for(chosen, given), contest, given.problem, watch, 1)
     if method == RELEASED:
         problem = problem_of_gdp(contest, damaged)
         watch = Stopwatch(first)

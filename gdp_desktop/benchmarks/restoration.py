@@ -32,6 +32,7 @@ from gdp_desktop.benchmarks.plan import (
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, result_of
+from gdp_desktop.methods.noise_first import solver_for
 from gdp_desktop.restoration.job import MAX_STEPS
 from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
@@ -185,7 +186,7 @@ def solved(
     if way.steps is not None:
         problem = replace(problem, coarse_steps=None)
     size = Size(shape[1], shape[0])
-    solver = method.solver(Assignment(
+    solver = solver_for(method, Assignment(
         problem, loaded.prior, size, checked_steps(task, method, way.steps),
         task.coarse_side_for(size), 1, method.values({}),
     ))

@@ -17,6 +17,7 @@ from gdp_desktop.benchmarks.restoration import Crops
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.method import Assignment, result_of
+from gdp_desktop.methods.noise_first import solver_for
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.tasks import task_named
 
@@ -111,7 +112,7 @@ def measured(crops: Crops, path: Path, case: str, name: str, loaded: LoadedPrior
     ), window=WINDOW)
     given = usual if name == AS_IT_IS else SHORTCUTS[name].without(usual)
     started, evaluations = time.perf_counter(), list[None]()
-    x0 = result_of(method.solver(given), crops.seed, lambda: evaluations.append(None))
+    x0 = result_of(solver_for(method, given), crops.seed, lambda: evaluations.append(None))
     seconds = time.perf_counter() - started
     result = as_photo(x0).clip(0, 1)
     return {

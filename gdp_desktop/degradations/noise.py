@@ -33,6 +33,7 @@ LARGEST_RATIOS = (1.4, 0.9, 0.6)
 # same.  JPEGs with less colour than light have 1.6 to 1.7, toned scans 1.65.  Noise weaker than
 # this cannot be told from texture, which is mostly grey.
 LEAST_SHARED, LEAST_NOISE = 1.6, 4 / 127.5
+SHARED_BY_ALL = 3**0.5
 # White noise has a third of its finest band's energy in the diagonal; of noise that was demosaiced
 # or compressed hardly any is left there.
 WHITE_DIAGONAL = 0.2
@@ -58,12 +59,19 @@ def shared_by_channels(y: torch.Tensor) -> float:
     structure unless it is told of as much.
     """
     if is_grey(y):
-        return 3**0.5
+        return SHARED_BY_ALL
     own = white_noise(y)
     if own < LEAST_NOISE:
         return 1.0
-    ratio = 3**0.5 * white_noise(y.mean(dim=1, keepdim=True)) / own
-    return min(ratio, 3**0.5) if ratio > LEAST_SHARED else 1.0
+    ratio = SHARED_BY_ALL * white_noise(y.mean(dim=1, keepdim=True)) / own
+    return min(ratio, SHARED_BY_ALL) if ratio > LEAST_SHARED else 1.0
+
+
+def diagonal_share(noise: torch.Tensor) -> float:
+    """How much of the energy of a picture's (N, C, H, W) finest band is diagonal: a third if it is
+    white noise, less where neighbours share it.  H and W are even."""
+    finest, diagonal = _finest_band(noise)
+    return float(diagonal.mean() / finest.mean().clamp(min=1e-12))
 
 
 def estimate_noise(y: torch.Tensor, levels: int = LEVELS) -> tuple[float, ...]:
@@ -154,12 +162,17 @@ def _without_frame(busy: torch.Tensor, rows: int) -> torch.Tensor:
 
 def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Variance of the finest band, that of its diagonal part, and brightness, of every block."""
-    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
-    variance = F.avg_pool2d(detail.square_(), BLOCK).mean(dim=1).flatten()
-    across = y[..., ::2] - y[..., 1::2]
-    diagonal = (across[..., ::2, :] - across[..., 1::2, :]).div_(4).square_()
+    finest, diagonal = _finest_band(y)
     return (
-        variance,
+        F.avg_pool2d(finest, BLOCK).mean(dim=1).flatten(),
         F.avg_pool2d(diagonal, BLOCK // 2).mean(dim=1).flatten(),
         F.avg_pool2d(y, BLOCK).mean(dim=1).flatten(),
     )
+
+
+def _finest_band(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Energy of what the 2×2 means leave of y, at every pixel, and of its diagonal part in every
+    2×2 block."""
+    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
+    across = y[..., ::2] - y[..., 1::2]
+    return detail.square_(), (across[..., ::2, :] - across[..., 1::2, :]).div_(4).square_()

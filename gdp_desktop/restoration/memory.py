@@ -79,6 +79,8 @@ def footprint_of(
     degradation = problem.degradation
     kept = (problem.y, *degradation.buffers(), *degradation.parameters())
     held = sum({t.data_ptr(): t.numel() * t.element_size() for t in kept}.values())
+    if problem.noise_first:  # the photo without it, beside the photo
+        held += problem.y.nbytes
     # The levels of a pyramid come to a third of the first.
     solving = STATE_PIXEL * x.pixels + held * 4 // 3
     solving += COARSE_PIXEL * min(COARSE_PIXELS, x.pixels)

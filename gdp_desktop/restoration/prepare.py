@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.perceptual import features_if_any
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
@@ -22,6 +21,7 @@ from gdp_desktop.image.writing import refuse_target
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Method, Solver
+from gdp_desktop.methods.noise_first import solver_for
 from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.disk import refuse_full_disk
 from gdp_desktop.restoration.job import MAX_STEPS, CancelToken, Job
@@ -105,7 +105,7 @@ def prepare(
     room = room_for(job, before, problem, size, method, loaded, wanted, coarse_side)
     boundary, missing = boundary_for(job.recipe.prior, loaded, method, task, steps)
     to_solve = problem.on(torch.device(loaded.device)) if room.on_card else problem
-    solver = method.solver(Assignment(
+    solver = solver_for(method, Assignment(
         to_solve, loaded.prior, size, steps, coarse_side, room.window_batch, method_values,
         boundary,
     ))
@@ -218,7 +218,7 @@ def pose(
         source=scene.source if region == whole(scene.photo) else None,
         size=region.size,
         exposures=tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
-        prior_features=features_if_any(prior),
+        prior=prior,
         raise_if_cancelled=cancel.raise_if_cancelled,
     )
     with torch.no_grad():

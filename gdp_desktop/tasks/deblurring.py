@@ -13,9 +13,10 @@ from gdp_desktop.degradations.kernels import (
     motion_kernel,
     published_kernel,
 )
+from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
-from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
+from gdp_desktop.tasks.noise_setting import LEAST, noise_of, noise_setting
 from gdp_desktop.tasks.param import FileParam, Option, TaskError
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -58,13 +59,16 @@ def blur_of(given: Given, values: Values) -> Blur:
 
 def pose(given: Given, values: Values) -> Problem:
     y = given.y
-    # No kernel is quite the true one: what it leaves unexplained counts as noise, unless stated.
-    noise = noise_of(y, values, least=1 / 127.5)
+    # Noise that is not white looks like texture to the prior, and is made stronger if it is not
+    # reckoned with; so where there is texture, it is read too high.
+    sigma_y, noise_first = noise_of(given, values, other=max(white_noise(y), LEAST))
     if values["kind"] == "blind":
-        noise = math.hypot(noise, DOUBT_OF_BLIND)
+        # The kernel is looked for in the photo as it is.
+        sigma_y, noise_first = math.hypot(sigma_y, noise_first, DOUBT_OF_BLIND), 0.0
     looked_beside = values["kind"] == "blind" and given.unknown is not None
     return Problem(
-        y=y, degradation=blur_of(given, values), sigma_y=(noise,),
+        y=y, degradation=blur_of(given, values), sigma_y=(sigma_y,),
+        noise_first=noise_first,
         start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
         published=published.DEBLURRING, notes=(LOOKED_BESIDE,) if looked_beside else (),
     )
@@ -100,7 +104,8 @@ TASK = Task(
         FileParam("kernel", "Kernel file", (*PICTURES, *MATRICES),
                   "How a single point of light looks in the blurred photo, as a small grey "
                   "picture or as rows of numbers.", only_if=("kind", "file")),
-        noise_setting("How noisy the blurred photo is; more noise means gentler sharpening."),
+        noise_setting("How noisy the blurred photo is. White noise is removed first; with other "
+                      "noise, more means gentler sharpening."),
     ),
     default_steps=10,
     coarse_side=128,

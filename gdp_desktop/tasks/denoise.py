@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from gdp_desktop.degradations.alignment import shift_between, shifted_back, trust
 from gdp_desktop.degradations.noise import noise_to_remove, shared_by_channels, white_noise
+from gdp_desktop.degradations.noise_or_texture import told_apart
 from gdp_desktop.diffusion.degradation import Degradation
+from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
@@ -17,6 +19,12 @@ HELP = """Removes the grain and colour speckle of high-ISO and phone photos. Lef
 is measured in the photo itself, in fine and in coarse structures; raise the strength if speckles
 remain, lower it if fine texture goes. Up to eight further photos of the same scene, as of a burst,
 are laid on the first one and averaged before."""
+
+
+NONE_FOUND = (
+    "No noise was found that differs from the photo's texture; state how strong it is to have it "
+    "removed."
+)
 
 
 class Noise(Degradation):
@@ -76,25 +84,46 @@ def averaged(given: Given) -> tuple[torch.Tensor, torch.Tensor, tuple[tuple[int,
     return total / weights, weights.square() / squares, tuple(shifts)
 
 
+class Found(NamedTuple):
+    """Noise of every level, units of y, and how much stronger white noise is along grey; what the
+    user should know of it."""
+
+    levels: tuple[float, ...]
+    shared: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+def noise_of_photo(y: torch.Tensor, prior: Prior | None) -> Found:
+    """What the photo's own measurements and the prior say of the noise in y (1, 3, H, W)."""
+    levels = noise_to_remove(y)
+    looks_white = not any(levels[1:])
+    if prior is None:
+        return Found(levels, shared_by_channels(y) if looks_white else 1.0)
+    if found := told_apart(y, prior):
+        return Found((found.sigma, 0.0), found.shared)
+    # What neighbours share the prior cannot tell from texture at full size.
+    return Found((0.0, 0.0), notes=(NONE_FOUND,)) if looks_white else Found(levels)
+
+
 def pose(given: Given, values: Values) -> Problem:
     y, count, shifts = averaged(given) if given.others else (given.y, None, ())
     # Averaged n times, noise has a standard deviation smaller by √n.
     most = 1.0 if count is None else float(count.max())
-    # A stated σ is that of white noise, which is removed at full size alone.
-    stated = values["sigma"] / 127.5 / most**0.5
-    measured = (stated, 0.0) if stated else noise_to_remove(y)
-    sigma, *coarser = (values["strength"] * each for each in measured)
+    if stated := values["sigma"] / 127.5 / most**0.5:
+        # That of white noise, which is removed at full size alone.
+        found = Found((stated, 0.0), shared_by_channels(y))
+    else:
+        found = noise_of_photo(y, given.prior if count is None else None)
+    sigma, *coarser = (values["strength"] * each for each in found.levels)
     degradation = Noise(sigma)
     if count is not None:
         degradation = Burst(sigma, (most / count).sqrt())
         degradation.shifts, degradation.photos = shifts, float(count.mean())
-    if not any(coarser):  # white
-        sigma *= shared_by_channels(y)
-        if count is not None:
-            # Where few photos agree, detail is taken back to a coarser size: there has to be one.
-            coarser = []
+    if count is not None and not any(coarser):  # white
+        # Where few photos agree, detail is taken back to a coarser size: there has to be one.
+        coarser = []
     return Problem(
-        y=y, degradation=degradation, sigma_y=(sigma, *coarser),
+        y=y, degradation=degradation, sigma_y=(found.shared * sigma, *coarser), notes=found.notes,
         start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
     )
 

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.diffusion.perceptual import Features, perceptual_distance
+from gdp_desktop.diffusion.perceptual import Features, features_if_any, perceptual_distance
+from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.quality import ssim
 from gdp_desktop.diffusion.vgg import read_vgg16
 from gdp_desktop.tasks.param import FileParam, Option, TaskError, Values
@@ -53,17 +54,17 @@ class Likeness:
     notes: tuple[str, ...] = ()
 
 
-def likeness_of(values: Values, prior_features: Features | None) -> Likeness:
-    """What the parameters LIKENESS ask for; ``prior_features`` is None for a prior without any.
+def likeness_of(values: Values, prior: Prior | None) -> Likeness:
+    """What the parameters LIKENESS ask for.
 
     Raises TaskError if there is no file of VGG-16, or it is another.
     """
     match values["likeness"]:
         case "vgg":
             return Likeness((partial(perceptual_distance, _vgg16(values["vgg"])),))
-        case "prior" if prior_features is not None:
-            return Likeness((partial(perceptual_distance, prior_features),))
         case "prior":
+            if prior is not None and (features := features_if_any(prior)):
+                return Likeness((partial(perceptual_distance, features),))
             return Likeness((_structural,), (
                 "This prior does not show what it sees, so structures were compared (SSIM).",
             ))

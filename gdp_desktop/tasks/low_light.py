@@ -320,7 +320,7 @@ def pose(given: Given, values: Values) -> Problem:
         degradation = linear_light(y, values, given.subject)
         exposure = degradation.exposure
     noise = noise_to_remove(y)
-    likeness = likeness_of(values, given.prior_features)
+    likeness = likeness_of(values, given.prior)
     return Problem(
         y=y,
         degradation=degradation,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.composition import Composition
 from gdp_desktop.degradations.kernels import gaussian_kernel
+from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, Degradation
 from gdp_desktop.diffusion.quality import color_constancy_loss
 from gdp_desktop.diffusion.spectrum import Diagonal, OfGrey, Spectrum
@@ -19,7 +20,7 @@ from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.inpainting import Masking, known_in
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.low_light import LowLight, held_at, linear_light
-from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
+from gdp_desktop.tasks.noise_setting import noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.super_resolution import Downsampling
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
@@ -99,9 +100,9 @@ def pose(given: Given, values: Values) -> Problem:
     exposures = [part.exposure for part in degradation.in_order if isinstance(part, LowLight)]
     # Of three equal channels each says what all say; but the prior, too, errs in nearly the same
     # way in all three, and σ_y counts against its error.  So both stand as for one channel.
-    sigma = max(noise_of(given.y, values), SMALLEST_SIGMA)
+    sigma = max(values["noise"] / 127.5 or white_noise(given.y), SMALLEST_SIGMA)
     levels_of_same_y = 2 if "shrink" in parts else 1
-    likeness = likeness_of(values, given.prior_features)
+    likeness = likeness_of(values, given.prior)
     return Problem(
         y=y,
         degradation=degradation,

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-import torch
+from typing import NamedTuple
 
-from gdp_desktop.degradations.noise import white_noise
+from gdp_desktop.degradations.noise import shared_by_channels
+from gdp_desktop.degradations.noise_or_texture import WhiteNoise, told_apart
 from gdp_desktop.tasks.param import Param, Values
+from gdp_desktop.tasks.task import Given
+
+# What a photo without noise, or rid of it, is not sure of: rounding, and the prior's doubts.
+LEAST = 1 / 127.5
+
+
+class Noise(NamedTuple):
+    """σ_y in units of x in [-1, 1], and the σ of white noise that is to be removed before."""
+
+    sigma_y: float
+    first: float = 0.0
 
 
 def noise_setting(help: str) -> Param:
     return Param("noise", "Noise", 0, 0, 50, 0.5, "of 255", help, auto=0)
 
 
-def noise_of(y: torch.Tensor, values: Values, least: float = 0.0) -> float:
-    """σ_y in units of x in [-1, 1]: as stated, or as measured in y but at least ``least``."""
-    return values["noise"] / 127.5 or max(white_noise(y), least)
+def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
+    """As stated, or as the prior tells it from texture; ``other`` if that finds none.
+
+    What the prior does not take for white noise it could not remove before: then y is matched the
+    less strictly, the more noise there is.
+    """
+    stated = values["noise"] / 127.5
+    if given.prior is None:  # what is stated is believed to be white
+        found = WhiteNoise(stated, shared_by_channels(given.y)) if stated else None
+    else:
+        found = told_apart(given.y, given.prior)
+    if found is None or 0 < stated <= LEAST:
+        return Noise(stated or other)
+    return Noise(LEAST, found._replace(sigma=stated or found.sigma).told)

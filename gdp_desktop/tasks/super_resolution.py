@@ -9,6 +9,7 @@ from gdp_desktop.degradations.blur import mirrored
 from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.tasks import published
+from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
 from gdp_desktop.tasks.param import Option
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -87,9 +88,10 @@ def pose(given: Given, values: Values) -> Problem:
     scale = int(values["scale"])
     # Down to the small photo's own size every level is measured against the same y.
     same_y = scale.bit_length()
+    sigma_y, noise_first = noise_of(given, values)
     return Problem(
         y=y, degradation=KERNELS[values["kernel"]](scale),
-        sigma_y=(values["noise"] / 127.5,) * same_y,
+        sigma_y=(sigma_y,) * same_y, noise_first=noise_first,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
         published=published.SUPER_RESOLUTION,
     )
@@ -106,10 +108,8 @@ TASK = Task(
             ("block", "A camera or scanner"), ("bicubic", "A program"),
         ), "A sensor of few pixels averages blocks; most programs shrink by bicubic "
            "interpolation, which leaves edges a little sharper."),
-        # Not read from the photo: detail that was made small is as fine as noise.
-        Param("noise", "Noise", 1, 0, 50, 0.5, "of 255",
-              "How noisy the small photo is; with noise it is matched less strictly. Strong noise "
-              "is better removed first, with Denoise."),
+        noise_setting("How noisy the small photo is. White noise is removed first; with other "
+                      "noise, more means that the photo is matched less strictly."),
     ),
     default_steps=20,
     scale=lambda values: int(values["scale"]),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, Degradation
-from gdp_desktop.diffusion.perceptual import Features
+from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.likeness import Distance, unlikeness
@@ -35,10 +35,11 @@ class Given:
     ``source`` is the file y was read from, whole and upright, or None if y is only a part of it.
     ``size`` is how much of y is photo; what is right of it and below is its mirror image.
     ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
-    None where it is not known.  ``prior_features`` is what the prior sees in a picture, or None if
-    it does not show it.  ``raise_if_cancelled`` is for what takes seconds before the first step.
-    ``subject`` is where the light of the result is judged, like ``unknown``: what is not
-    transparent and, under a mask outside which nothing changes, was painted; None for all of it.
+    None where it is not known.  ``prior`` is the one that will solve the problem, to be asked about
+    the photo; None where there is none to ask.  ``raise_if_cancelled`` is for what takes seconds
+    before the first step.  ``subject`` is where the light of the result is judged, like
+    ``unknown``: what is not transparent and, under a mask outside which nothing changes, was
+    painted; None for all of it.
     """
 
     y: torch.Tensor
@@ -47,7 +48,7 @@ class Given:
     source: Path | None = None
     size: Size | None = None
     exposures: tuple[float | None, ...] = ()
-    prior_features: Features | None = None
+    prior: Prior | None = None
     raise_if_cancelled: Callable[[], None] = never
     subject: torch.Tensor | None = None
 
@@ -61,6 +62,8 @@ class Problem:
     ``start_sigma`` is the noise level of x_t that the finer levels start from, ``coarse_sigma``
     that of the coarsest level; None means the noise the photo itself carries.
     ``zeta`` is the share of fresh noise per step (0: deterministic, 1: all fresh).
+    ``noise_first``, units of y, is white noise that is removed from y before; what it leaves is
+    ``sigma_y``.
     """
 
     y: torch.Tensor
@@ -72,6 +75,7 @@ class Problem:
     start_sigma: float | None = 0.7
     coarse_sigma: float | None = 0.7
     zeta: float = 1.0
+    noise_first: float = 0.0
     solver_steps: int = 4
     # Steps of the coarsest level, where the degradation is learned; None: as many as elsewhere.
     coarse_steps: int | None = None

@@ -505,7 +505,8 @@ def test_a_long_job_is_announced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ENGINE, _costing(seconds))
-    outcome = run("restore", photo, "--task", "denoise", "--prior", prior, *as_json)
+    noisy = ("--task", "denoise", "--param", "sigma=20")
+    outcome = run("restore", photo, *noisy, "--prior", prior, *as_json)
     assert outcome.code == 0 and outcome.err.splitlines() == told
 
 

@@ -61,7 +61,7 @@ def restored(
 
 @pytest.mark.parametrize("room", [ROOM, 1000], ids=["all there", "windows travel"])
 @pytest.mark.parametrize("recipe", [
-    Recipe("low-light"), Recipe("denoise", steps=3),
+    Recipe("low-light"), Recipe("denoise", {"sigma": 20}, steps=3),
     Recipe("deblurring", {"kind": "blind", "size": 5}, steps=2),
 ], ids=lambda recipe: recipe.task)
 def test_the_result_is_that_of_the_processor(

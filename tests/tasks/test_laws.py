@@ -209,8 +209,9 @@ def posed_in_each_way(task: Task, setting: Param | Option) -> list[tuple]:
             damaged = problem.degradation(x)
             found.append((
                 problem.y.numpy().tobytes(), problem.sigma_y, problem.start_sigma,
-                problem.coarse_sigma, problem.zeta, tuple(float(q(x)) for q in problem.quality),
-                len(problem.distances), problem.notes, damaged.numpy().tobytes(),
+                problem.coarse_sigma, problem.zeta, problem.noise_first,
+                tuple(float(q(x)) for q in problem.quality), len(problem.distances),
+                problem.notes, damaged.numpy().tobytes(),
             ))
     return found
 

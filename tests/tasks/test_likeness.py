@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from gdp_desktop.diffusion.guidance import Guidance, Measurement
-from gdp_desktop.diffusion.perceptual import Features, features_if_any
-from gdp_desktop.diffusion.prior import UNetPrior
+from gdp_desktop.diffusion.perceptual import features_if_any
+from gdp_desktop.diffusion.prior import Prior, UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.diffusion.vgg import VGG16
 from gdp_desktop.image.geometry import Size
@@ -58,11 +58,11 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def posed(
-    task: Task, features: Features | None = None, side: int = SIDE, **values: str
+    task: Task, prior: Prior | None = None, side: int = SIDE, **values: str
 ) -> Problem:
     chosen = {"second": "none"} if task.id == "mixed" else {}
     with torch.no_grad():
-        given = Given(picture(side=side), prior_features=features)
+        given = Given(picture(side=side), prior=prior)
         return replace(task.pose(given, task.values(chosen | values)), coarse_steps=None)
 
 
@@ -84,7 +84,7 @@ def test_it_is_offered_where_a_task_has_quality_terms_for_a_damage_to_be_repeate
 
 @every_offer
 def test_off_by_default(task: Task) -> None:
-    problem = posed(task, features_if_any(prior()))
+    problem = posed(task, prior())
     assert not problem.distances and not problem.notes
     assert not problem.likeness(problem.degradation, problem.y, 0.1)
 
@@ -96,7 +96,7 @@ def test_every_choice_is_a_distance_of_what_the_photo_should_be(
 ) -> None:
     """0 for what explains the photo exactly, more the further from it, and a slope that leads
     back."""
-    problem = posed(task, features_if_any(prior()), **chosen(likeness, vgg))
+    problem = posed(task, prior(), **chosen(likeness, vgg))
     assert len(problem.distances) == 1
     x = picture(1)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_every_choice_is_a_distance_of_what_the_photo_should_be(
 
 @pytest.mark.parametrize("likeness", ["ssim", "prior"])
 def test_its_strength_goes_by_the_noise_and_not_by_the_size(likeness: str) -> None:
-    problem = posed(task_named("mixed"), features_if_any(prior()), likeness=likeness)
+    problem = posed(task_named("mixed"), prior(), likeness=likeness)
     [distance] = problem.distances
     x, y = picture(1), picture(2)
 
@@ -166,7 +166,7 @@ def test_it_draws_a_guided_estimate_towards_the_structures_of_the_photo() -> Non
 
 @every_offer
 def test_pictures_too_small_to_be_compared_do_no_harm(task: Task) -> None:
-    problem = posed(task, features_if_any(prior()), SMALLEST_SIDE // 2, likeness="prior")
+    problem = posed(task, prior(), SMALLEST_SIDE // 2, likeness="prior")
     [term] = problem.likeness(problem.degradation, problem.y, 0.1)
     x0 = torch.zeros(1, 3, SMALLEST_SIDE // 2, SMALLEST_SIDE // 2)
     assert float(term(x0)) == 0
