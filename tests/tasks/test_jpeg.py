@@ -224,3 +224,14 @@ def test_fine_steps_are_known_better_than_rounded_pixels(saved: Callable[..., Pa
     assert measured.precision == pytest.approx(sigma**-2)
     as_pixels = Measurement(fine.y, Degradation(), sigma)
     assert as_pixels.precision == pytest.approx(SMALLEST_SIGMA**-2)
+
+
+@pytest.mark.parametrize(("quality", "steps"), [(75, 6), (85, 6), (90, 12), (98, 12)])
+def test_a_file_that_is_near_the_photo_is_matched_exactly(
+    quality: int, steps: int, saved: Callable[..., Path]
+) -> None:
+    for more in ({"subsampling": 0}, {"subsampling": 2}):
+        problem = posed(saved(lively(Size(96, 64)), quality=quality, **more))
+        share = problem.sigma_y[0] / jpeg_of(problem).sigma_y
+        assert problem.solver_steps == steps
+        assert share == pytest.approx(0.3 if steps == 6 else 0.2)
