@@ -57,11 +57,11 @@ class _Taken(NamedTuple):
 
 def told_apart(y: torch.Tensor, prior: Prior) -> WhiteNoise | None:
     """The white noise in y (1, 3, H, W), if the prior takes it for that; None if there is none, or
-    none that is white."""
+    none that is white, or less than any that the prior knows (1.3 of 255)."""
     # Texture only adds.
     highest = white_noise(y)
     quarters = _middles_of_quarters(y, prior.stride)
-    if highest == 0 or quarters is None:
+    if highest < least_told(prior) or quarters is None:
         return None
     if not is_grey(y):
         own = _most_taken(prior, quarters, highest, 1.0)
@@ -71,6 +71,11 @@ def told_apart(y: torch.Tensor, prior: Prior) -> WhiteNoise | None:
     if shared.share >= LEAST_TAKEN_SHARED and _is_white(shared.rest) and _is_alike(shared.rest):
         return WhiteNoise(min(highest, ABOVE_LARGEST * shared.sigma), SHARED_BY_ALL)
     return None
+
+
+def least_told(prior: Prior) -> float:
+    """The faintest noise that a prior can be asked about."""
+    return prior.schedule.sigma(0)
 
 
 def _most_taken(prior: Prior, y: torch.Tensor, highest: float, shared: float) -> _Taken:

@@ -8,7 +8,7 @@ import torch
 
 from gdp_desktop.degradations.alignment import shift_between, shifted_back, trust
 from gdp_desktop.degradations.noise import noise_to_remove, shared_by_channels, white_noise
-from gdp_desktop.degradations.noise_or_texture import told_apart
+from gdp_desktop.degradations.noise_or_texture import least_told, told_apart
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.resampling import halved
@@ -97,7 +97,7 @@ def noise_of_photo(y: torch.Tensor, prior: Prior | None) -> Found:
     """What the photo's own measurements and the prior say of the noise in y (1, 3, H, W)."""
     levels = noise_to_remove(y)
     looks_white = not any(levels[1:])
-    if prior is None:
+    if prior is None or levels[0] < least_told(prior):
         return Found(levels, shared_by_channels(y) if looks_white else 1.0)
     if found := told_apart(y, prior):
         return Found((found.sigma, 0.0), found.shared)

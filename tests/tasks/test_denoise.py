@@ -38,3 +38,8 @@ def test_texture_that_looks_white_stays_and_the_user_is_told() -> None:
     problem = posed(y)
     assert not any(problem.sigma_y) and problem.notes == (NONE_FOUND,)
     assert 127.5 * posed(y, sigma=5).sigma_y[0] > 4.9
+
+
+def test_noise_too_faint_to_ask_about_is_removed_as_measured() -> None:
+    problem = posed(rounded(shapes() + noise(1)))
+    assert 0.5 < 127.5 * problem.sigma_y[0] < 1.3 and not problem.notes
