@@ -16,7 +16,7 @@ from gdp_desktop.degradations.kernels import (
 from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
-from gdp_desktop.tasks.noise_setting import LEAST, noise_of, noise_setting
+from gdp_desktop.tasks.noise_setting import LEAST, Noise, noise_of, noise_setting
 from gdp_desktop.tasks.param import FileParam, Option, TaskError
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
 
@@ -57,20 +57,23 @@ def blur_of(given: Given, values: Values) -> Blur:
     return BlindBlur(size, search=KernelSearch(y, size, given.raise_if_cancelled))
 
 
-def pose(given: Given, values: Values) -> Problem:
-    y = given.y
+def noise_beside(given: Given, values: Values) -> Noise:
+    """Of the blurred photo; noise of which a blur has to be found first is left to that."""
     # Noise that is not white looks like texture to the prior, and is made stronger if it is not
     # reckoned with; so where there is texture, it is read too high.
-    sigma_y, noise_first = noise_of(given, values, other=max(white_noise(y), LEAST))
-    if values["kind"] == "blind":
-        # The kernel is looked for in the photo as it is.
-        sigma_y, noise_first = math.hypot(sigma_y, noise_first, DOUBT_OF_BLIND), 0.0
-    looked_beside = values["kind"] == "blind" and given.unknown is not None
+    at_most = max(white_noise(given.y), LEAST)
+    if values["kind"] != "blind":
+        return noise_of(given, values, other=at_most)
+    sigma_y = math.hypot(values["noise"] / 127.5 or at_most, DOUBT_OF_BLIND)
+    return Noise(sigma_y, notes=() if given.unknown is None else (LOOKED_BESIDE,))
+
+
+def pose(given: Given, values: Values) -> Problem:
+    noise = noise_beside(given, values)
     return Problem(
-        y=y, degradation=blur_of(given, values), sigma_y=(sigma_y,),
-        noise_first=noise_first,
-        start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
-        published=published.DEBLURRING, notes=(LOOKED_BESIDE,) if looked_beside else (),
+        y=given.y, degradation=blur_of(given, values), sigma_y=(noise.sigma_y,),
+        noise_first=noise.first, start_sigma=0.4, coarse_sigma=0.4, zeta=1.0, solver_steps=16,
+        published=published.DEBLURRING, notes=noise.notes,
     )
 
 

@@ -14,10 +14,12 @@ LEAST = 1 / 127.5
 
 
 class Noise(NamedTuple):
-    """σ_y in units of x in [-1, 1], and the σ of white noise that is to be removed before."""
+    """σ_y in units of x in [-1, 1], and the σ of white noise that is to be removed before; what the
+    user should know of it."""
 
     sigma_y: float
     first: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def noise_setting(help: str) -> Param:
@@ -37,4 +39,7 @@ def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
         found = told_apart(given.y, given.prior)
     if found is None or 0 < stated <= LEAST:
         return Noise(stated or other)
-    return Noise(LEAST, found._replace(sigma=stated or found.sigma).told)
+    if stated:
+        return Noise(LEAST, found._replace(sigma=stated).told)
+    strength = f"{127.5 * found.sigma:.1f} of 255"
+    return Noise(LEAST, found.told, (f"Noise of {strength} was found and removed first.",))

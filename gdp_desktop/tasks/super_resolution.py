@@ -88,10 +88,10 @@ def pose(given: Given, values: Values) -> Problem:
     scale = int(values["scale"])
     # Down to the small photo's own size every level is measured against the same y.
     same_y = scale.bit_length()
-    sigma_y, noise_first = noise_of(given, values)
+    sigma_y, noise_first, notes = noise_of(given, values)
     return Problem(
         y=y, degradation=KERNELS[values["kernel"]](scale),
-        sigma_y=(sigma_y,) * same_y, noise_first=noise_first,
+        sigma_y=(sigma_y,) * same_y, noise_first=noise_first, notes=notes,
         start_sigma=0.6, coarse_sigma=0.3, zeta=1.0, solver_steps=4,
         published=published.SUPER_RESOLUTION,
     )
