@@ -9,8 +9,11 @@ from gdp_desktop.degradations.noise_or_texture import WhiteNoise, told_apart
 from gdp_desktop.tasks.param import Param, Values
 from gdp_desktop.tasks.task import Given
 
-# What a photo without noise, or rid of it, is not sure of: rounding, and the prior's doubts.
+# What a photo without noise is not sure of: rounding, and what no kernel explains.
 LEAST = 1 / 127.5
+# What counts of noise that was removed, as what its removal leaves; a blur that is set too wide
+# would make all of that into lines along edges.
+LEFT_SHARE = 0.2
 
 
 class Noise(NamedTuple):
@@ -39,7 +42,8 @@ def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
         found = told_apart(given.y, given.prior)
     if found is None or 0 < stated <= LEAST:
         return Noise(stated or other)
-    if stated:
-        return Noise(LEAST, found._replace(sigma=stated).told)
-    strength = f"{127.5 * found.sigma:.1f} of 255"
-    return Noise(LEAST, found.told, (f"Noise of {strength} was found and removed first.",))
+    notes = () if stated else (
+        f"Noise of {127.5 * found.sigma:.1f} of 255 was found and removed first.",
+    )
+    found = found._replace(sigma=stated or found.sigma)
+    return Noise(max(LEAST, LEFT_SHARE * found.sigma), found.told, notes)

@@ -28,7 +28,7 @@ def posed(task: str, y: torch.Tensor, *, asked: bool = True, **values: object) -
 def test_what_is_found_is_removed_first_and_told(task: str) -> None:
     problem = posed(task, NOISY)
     assert 127.5 * problem.noise_first == pytest.approx(8, rel=0.2)
-    assert set(problem.sigma_y) == {LEAST}
+    assert set(problem.sigma_y) == {0.2 * problem.noise_first}
     [note] = problem.notes
     assert f"{127.5 * problem.noise_first:.1f} of 255" in note
 
@@ -39,6 +39,7 @@ def test_what_is_stated_counts_instead(task: str) -> None:
     assert 127.5 * problem.noise_first == pytest.approx(12) and not problem.notes
     assert posed(task, NOISY, noise=12, asked=False).noise_first == problem.noise_first
     assert posed(task, NOISY, noise=0.5).noise_first == 0
+    assert set(posed(task, NOISY, noise=3).sigma_y) == {LEAST}
 
 
 @both
