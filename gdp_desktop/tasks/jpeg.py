@@ -38,8 +38,8 @@ class Strictness(NamedTuple):
 
 
 ROUNDLY, EXACTLY = Strictness(0.3, 6), Strictness(0.2, 12)
-# Of the brightness, the middle one: below quality 89 it is wider.  Where they are finer,
-# the file is so near the photo that what is lost by matching it roundly is more than is won.
+# The middle step of the brightness: below quality 89 it is wider.  Where it is finer, the file is
+# so near the photo that matching it roundly loses more than it wins.
 FINE_STEP = 12
 UNCOMPRESSED = 100
 # So many of a decoded JPEG's coefficients, at least, are found where they were rounded to.
