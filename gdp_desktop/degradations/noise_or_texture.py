@@ -18,7 +18,8 @@ from gdp_desktop.diffusion.prior import Prior
 # The prior is asked about the middles of the photo's quarters, squares of this side.
 SIDE = 192
 # RMS of what it takes away ÷ σ that it was told, for noise that every channel has for itself and
-# for noise that all share: from 36 photos with none of it at most 0.58 and, of that kind, 0.69.
+# for noise that all share.  Of a hundred clean crops of training photos that was 0.58 at most and,
+# where what went was white and alike in all channels, 0.69.
 LEAST_TAKEN, LEAST_TAKEN_SHARED = 0.6, 0.7
 # So much is never texture alone: less noise need not be asked about.
 CERTAIN = 0.85
