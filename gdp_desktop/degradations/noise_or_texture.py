@@ -7,7 +7,7 @@ if what looks like noise is the photo's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -56,19 +56,24 @@ class _Taken(NamedTuple):
     rest: torch.Tensor
 
 
-def told_apart(y: torch.Tensor, prior: Prior) -> WhiteNoise | None:
+def told_apart(
+    y: torch.Tensor, prior: Prior, before_asking: Callable[[], None] = lambda: None
+) -> WhiteNoise | None:
     """The white noise in y (1, 3, H, W), if the prior takes it for that; None if there is none, or
-    none that is white, or less than any that the prior knows (1.3 of 255)."""
+    none that is white, or less than any that the prior knows (1.3 of 255).
+
+    ``before_asking`` is called before every evaluation, of which there may be some twenty.
+    """
     # Texture only adds.
     highest = white_noise(y)
     quarters = _middles_of_quarters(y, prior.stride)
     if highest < least_told(prior) or quarters is None:
         return None
     if not is_grey(y):
-        own = _most_taken(prior, quarters, highest, 1.0)
+        own = _most_taken(prior, quarters, highest, 1.0, before_asking)
         if own.share >= LEAST_TAKEN and _is_white(own.rest):
             return WhiteNoise(min(highest, ABOVE_LARGEST * own.sigma))
-    shared = _most_taken(prior, quarters, highest, SHARED_BY_ALL)
+    shared = _most_taken(prior, quarters, highest, SHARED_BY_ALL, before_asking)
     if shared.share >= LEAST_TAKEN_SHARED and _is_white(shared.rest) and _is_alike(shared.rest):
         return WhiteNoise(min(highest, ABOVE_LARGEST * shared.sigma), SHARED_BY_ALL)
     return None
@@ -79,10 +84,14 @@ def least_told(prior: Prior) -> float:
     return prior.schedule.sigma(0)
 
 
-def _most_taken(prior: Prior, y: torch.Tensor, highest: float, shared: float) -> _Taken:
+def _most_taken(
+    prior: Prior, y: torch.Tensor, highest: float, shared: float,
+    before_asking: Callable[[], None],
+) -> _Taken:
     """Asks about less and less noise, from ``highest`` down, until the share falls."""
     most = _Taken(0.0, 0.0, torch.zeros_like(y))
     for told, step in _steps_down(prior, shared * highest):
+        before_asking()
         taken = y - prior(prior.schedule.alpha(step) * y, step).x0
         seen = taken[y.abs() < UNCLIPPED]
         share = float(seen.square().mean().sqrt()) * shared / told if seen.numel() else 0.0

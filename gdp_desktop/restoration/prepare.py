@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gdp_desktop.diffusion.prior import Prior
+from gdp_desktop.diffusion.prior import Prior, UNetPrior
 from gdp_desktop.image.encoding import refuse_long_side
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.files import free_path, version_of
@@ -218,7 +218,8 @@ def pose(
         source=scene.source if region == whole(scene.photo) else None,
         size=region.size,
         exposures=tuple(light_gathered(p.exif) for p in (scene.photo, *scene.others)),
-        prior=prior,
+        # A public checkpoint takes minutes for what this one answers in a second.
+        prior=prior if isinstance(prior, UNetPrior) else None,
         raise_if_cancelled=cancel.raise_if_cancelled,
     )
     with torch.no_grad():

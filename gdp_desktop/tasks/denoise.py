@@ -10,7 +10,6 @@ from gdp_desktop.degradations.alignment import shift_between, shifted_back, trus
 from gdp_desktop.degradations.noise import noise_to_remove, shared_by_channels, white_noise
 from gdp_desktop.degradations.noise_or_texture import least_told, told_apart
 from gdp_desktop.diffusion.degradation import Degradation
-from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
@@ -93,13 +92,14 @@ class Found(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def noise_of_photo(y: torch.Tensor, prior: Prior | None) -> Found:
-    """What the photo's own measurements and the prior say of the noise in y (1, 3, H, W)."""
+def noise_of_photo(given: Given) -> Found:
+    """What the photo's own measurements and the prior say of its noise."""
+    y, prior = given.y, given.prior
     levels = noise_to_remove(y)
     looks_white = not any(levels[1:])
     if prior is None or levels[0] < least_told(prior):
         return Found(levels, shared_by_channels(y) if looks_white else 1.0)
-    if found := told_apart(y, prior):
+    if found := told_apart(y, prior, given.raise_if_cancelled):
         return Found((found.sigma, 0.0), found.shared)
     # What neighbours share the prior cannot tell from texture at full size.
     return Found((0.0, 0.0), notes=(NONE_FOUND,)) if looks_white else Found(levels)
@@ -113,7 +113,8 @@ def pose(given: Given, values: Values) -> Problem:
         # That of white noise, which is removed at full size alone.
         found = Found((stated, 0.0), shared_by_channels(y))
     else:
-        found = noise_of_photo(y, given.prior if count is None else None)
+        # What is left of a burst's noise differs from place to place.
+        found = noise_of_photo(given if count is None else Given(y))
     sigma, *coarser = (values["strength"] * each for each in found.levels)
     degradation = Noise(sigma)
     if count is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from gdp_desktop.degradations.noise import shared_by_channels
+from gdp_desktop.degradations.noise import noise_to_remove, shared_by_channels
 from gdp_desktop.degradations.noise_or_texture import WhiteNoise, told_apart
 from gdp_desktop.tasks.param import Param, Values
 from gdp_desktop.tasks.task import Given
@@ -36,10 +36,13 @@ def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
     less strictly, the more noise there is.
     """
     stated = values["noise"] / 127.5
-    if given.prior is None:  # what is stated is believed to be white
-        found = WhiteNoise(stated, shared_by_channels(given.y)) if stated else None
+    found = None
+    if given.prior is None:
+        # What is stated is believed where the flattest blocks do not speak against it.
+        if stated and not any(noise_to_remove(given.y)[1:]):
+            found = WhiteNoise(stated, shared_by_channels(given.y))
     else:
-        found = told_apart(given.y, given.prior)
+        found = told_apart(given.y, given.prior, given.raise_if_cancelled)
     if found is None or 0 < stated <= LEAST:
         return Noise(stated or other)
     notes = () if stated else (

@@ -36,10 +36,10 @@ class Given:
     ``size`` is how much of y is photo; what is right of it and below is its mirror image.
     ``exposures`` is the light that y and the others gathered, by the camera data, up to a factor;
     None where it is not known.  ``prior`` is the one that will solve the problem, to be asked about
-    the photo; None where there is none to ask.  ``raise_if_cancelled`` is for what takes seconds
-    before the first step.  ``subject`` is where the light of the result is judged, like
-    ``unknown``: what is not transparent and, under a mask outside which nothing changes, was
-    painted; None for all of it.
+    the photo; None where there is none to ask, or it takes long.  ``raise_if_cancelled`` is for
+    what takes seconds before the first step.  ``subject`` is where the light of the result is
+    judged, like ``unknown``: what is not transparent and, under a mask outside which nothing
+    changes, was painted; None for all of it.
     """
 
     y: torch.Tensor

@@ -52,8 +52,7 @@ def run(photo: Path, prior: Path, task: str, batch: int | None = None, **given) 
     if task == "inpainting":
         mask = Mask.empty(load_photo(photo).size)
         mask.pixels[8:12, 20:25] = 255
-    params = {"sigma": 20} if task == "denoise" else {}
-    recipe = Recipe(task, params, prior=str(prior), device="cpu", steps=1, **given)
+    recipe = Recipe(task, prior=str(prior), device="cpu", steps=1, **given)
     events = list(restore(Job(photo, recipe, mask), CancelToken(), window_batch=batch))
     assert isinstance(events[-1], Finished)
     return events[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.restoration.priors import load_prior
@@ -57,3 +58,29 @@ def test_a_clean_photo_is_matched_to_what_a_photo_is_sure_of(task: str) -> None:
 def test_an_unknown_blur_is_looked_for_in_the_photo_as_it_is() -> None:
     problem = posed("deblurring", NOISY, kind="blind", size=9)
     assert problem.noise_first == 0 and 127.5 * problem.sigma_y[0] == pytest.approx(8, rel=0.2)
+
+
+@both
+def test_cancelling_ends_the_asking(task: str) -> None:
+    asked: list[None] = []
+
+    def cancelled() -> None:
+        asked.append(None)
+        if len(asked) > 1:
+            raise InterruptedError
+
+    chosen = task_named(task)
+    given = Given(rounded(shapes(texture=12)), prior=load_prior("", "cpu").prior,
+                  raise_if_cancelled=cancelled)
+    with torch.no_grad(), pytest.raises(InterruptedError):
+        chosen.pose(given, chosen.values({}))
+    assert len(asked) == 2
+
+
+@both
+def test_without_a_prior_to_ask_noise_that_neighbours_share_is_not_removed_first(
+    task: str,
+) -> None:
+    blurred = F.avg_pool2d(F.pad(NOISY, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    problem = posed(task, blurred, asked=False, noise=8)
+    assert problem.noise_first == 0 and set(problem.sigma_y) == {8 / 127.5}
