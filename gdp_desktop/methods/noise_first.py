@@ -13,7 +13,7 @@ from gdp_desktop.diffusion.tiler import WindowDone
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment, Estimate, Method, Solver, result_of
-from gdp_desktop.tasks.task import Problem
+from gdp_desktop.tasks.denoise import noise_alone
 
 
 def solver_for(method: Method, given: Assignment) -> Solver:
@@ -30,15 +30,13 @@ class NoiseFirst:
 
     def __init__(self, given: Assignment, then: Callable[[Assignment], Solver]) -> None:
         self.given, self.then = given, then
-        self.then_windows, self.then_pixels = _size_of(then(given))
+        solver = then(given)
+        self.then_windows, self.then_pixels = solver.total_windows, solver.total_pixels
 
     @cached_property
     def first(self) -> CoarseToFine:
         problem = self.given.problem
-        noisy = Problem(
-            problem.y, Degradation(), (problem.noise_first,), start_sigma=None, coarse_sigma=None,
-            zeta=0.0, solver_steps=1,
-        )
+        noisy = noise_alone(problem.y, Degradation(), (problem.noise_first,))
         size = Size(problem.y.shape[-1], problem.y.shape[-2])
         return CoarseToFine(replace(
             self.given, problem=noisy, size=size, steps=1, coarse_side=None, values={},
@@ -58,7 +56,3 @@ class NoiseFirst:
         yield from self.then(
             replace(self.given, problem=replace(problem, y=y))
         ).solve(generator, window_done)
-
-
-def _size_of(solver: Solver) -> tuple[int, int]:
-    return solver.total_windows, solver.total_pixels

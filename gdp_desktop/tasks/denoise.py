@@ -105,6 +105,17 @@ def noise_of_photo(given: Given) -> Found:
     return Found((0.0, 0.0), notes=(NONE_FOUND,)) if looks_white else Found(levels)
 
 
+def noise_alone(
+    y: torch.Tensor, degradation: Degradation, sigma_y: tuple[float, ...],
+    notes: tuple[str, ...] = (),
+) -> Problem:
+    """The problem of a photo that has nothing but noise: started from that, with none added."""
+    return Problem(
+        y=y, degradation=degradation, sigma_y=sigma_y, notes=notes,
+        start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
+    )
+
+
 def pose(given: Given, values: Values) -> Problem:
     y, count, shifts = averaged(given) if given.others else (given.y, None, ())
     # Averaged n times, noise has a standard deviation smaller by √n.
@@ -123,10 +134,7 @@ def pose(given: Given, values: Values) -> Problem:
     if count is not None and not any(coarser):  # white
         # Where few photos agree, detail is taken back to a coarser size: there has to be one.
         coarser = []
-    return Problem(
-        y=y, degradation=degradation, sigma_y=(found.shared * sigma, *coarser), notes=found.notes,
-        start_sigma=None, coarse_sigma=None, zeta=0.0, solver_steps=1,
-    )
+    return noise_alone(y, degradation, (found.shared * sigma, *coarser), found.notes)
 
 
 TASK = Task(

@@ -8,7 +8,7 @@ from gdp_desktop.degradations.alignment import agreement, shift_between, shifted
 from gdp_desktop.degradations.bracket_noise import noise_of_bracket
 from gdp_desktop.degradations.exposures import Exposures, below_white, relative_exposures, unclipped
 from gdp_desktop.degradations.light import decode, encode
-from gdp_desktop.degradations.noise import is_grey
+from gdp_desktop.degradations.noise import SHARED_BY_ALL, is_grey
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import local_light
@@ -57,7 +57,7 @@ def pose(given: Given, values: Values) -> Problem:
     choose_light(degradation, values["compression"], values["exposure"], given.subject)
     noise = noise_of_bracket(y, known, factors)
     if len(noise) == 1 and is_grey(y):  # white, and the same in all channels
-        noise = (3**0.5 * noise[0],)
+        noise = (SHARED_BY_ALL * noise[0],)
     return Problem(
         y=y,
         degradation=degradation,

@@ -29,6 +29,7 @@ HELP = """Removes the blocks and ripples of strong JPEG compression. On Auto it 
 how every number in it was rounded, and looks for the likeliest photo that would be rounded to just
 this file. For a JPEG that was saved again as something else, Auto looks for the traces of it."""
 
+
 class Strictness(NamedTuple):
     """How exactly the coefficients are matched: the error of rounding as a share of that of evenly
     spread ones, as most are zero and near it, and conjugate-gradient steps."""
