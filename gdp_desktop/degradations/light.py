@@ -9,8 +9,10 @@ on the way is changed in place, which spares the caches.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import cv2
+import numpy as np
 import torch
 from torch.autograd.function import FunctionCtx
 
@@ -35,11 +37,7 @@ class _Log(torch.autograd.Function):
 
     @staticmethod
     def forward(values: torch.Tensor) -> torch.Tensor:
-        if not values.is_cpu:
-            return values.log()
-        logarithm = values.new_empty(values.shape)
-        cv2.log(values.reshape(-1, 1).numpy(), logarithm.view(-1, 1).numpy())
-        return logarithm
+        return _by_opencv(cv2.log, values.contiguous()) if values.is_cpu else values.log()
 
     @staticmethod
     def setup_context(
@@ -57,9 +55,47 @@ class _Log(torch.autograd.Function):
     jvp = backward
 
 
+class _Power(torch.autograd.Function):
+    """values^exponent of positive values, on a processor by OpenCV's logarithm and exponential."""
+
+    @staticmethod
+    def forward(values: torch.Tensor, exponent: float) -> torch.Tensor:
+        if not values.is_cpu:
+            return values.pow(exponent)
+        power = _by_opencv(cv2.log, values.contiguous()).mul_(exponent)
+        return _by_opencv(cv2.exp, power, into=power)
+
+    @staticmethod
+    def setup_context(
+        ctx: FunctionCtx, inputs: tuple[torch.Tensor, float], output: torch.Tensor
+    ) -> None:
+        values, ctx.exponent = inputs  # type: ignore[attr-defined]
+        ctx.save_for_backward(values, output)
+        ctx.save_for_forward(values, output)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return _Power.jvp(ctx, slope, None), None
+
+    @staticmethod
+    def jvp(ctx: FunctionCtx, slope: torch.Tensor, _: None) -> torch.Tensor:
+        values, power = ctx.saved_tensors  # type: ignore[attr-defined]
+        return slope * (ctx.exponent * power / values)  # type: ignore[attr-defined]
+
+
+def _by_opencv(
+    function: Callable[[np.ndarray, np.ndarray], object], values: torch.Tensor,
+    into: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """An elementwise ``function`` of OpenCV's, of contiguous values in main memory."""
+    answer = torch.empty_like(values) if into is None else into
+    function(values.view(-1, 1).numpy(), answer.view(-1, 1).numpy())
+    return answer
+
+
 def decode(encoded: torch.Tensor) -> torch.Tensor:
     """sRGB values to linear light (IEC 61966-2-1)."""
-    line = encoded.clamp(0, LINE_END).div_(12.92)
+    line = encoded.clamp(0, LINE_END).mul_(1 / 12.92)
     above = _decoded_curve(encoded.clamp(LINE_END, 1)) - CURVE_START_LIGHT
     # Rounding must not make black darker than black.
     return line.add_(above.clamp_(min=0))
@@ -81,42 +117,42 @@ def encode(linear: torch.Tensor) -> torch.Tensor:
 def encode_slope(linear: torch.Tensor, encoded: torch.Tensor) -> torch.Tensor:
     """d encode / d linear, where ``encoded`` is ``encode(linear)``; up to 1.7 % less within 0.0001
     below the line's end, where the curve's slope would already be the smaller."""
-    return (encoded + 0.055).div_(linear).div_(2.4).clamp_(max=12.92)
+    return (encoded + 0.055).div_(linear).mul_(1 / 2.4).clamp_(max=12.92)
 
 
 def roll_off(linear: torch.Tensor) -> torch.Tensor:
     """Linear light of any brightness to [0, 1): unchanged up to one half, then an exponential
     approach to 1 instead of clipping."""
     above = (linear - SHOULDER_START).clamp_(min=0)
-    share = above.div_(-ROOM * LN_2).exp2_()
+    share = above.mul_(-1 / (ROOM * LN_2)).exp2_()
     return linear.clamp(max=SHOULDER_START).add_(1 - share, alpha=ROOM)
 
 
 def roll_off_slope(linear: torch.Tensor) -> torch.Tensor:
     """d roll_off / d linear."""
-    return (linear - SHOULDER_START).clamp_(min=0).div_(-ROOM).exp_()
+    return (linear - SHOULDER_START).clamp_(min=0).mul_(-1 / ROOM).exp_()
 
 
 def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     """The inverse of roll_off on [0, 1)."""
-    room = (rolled.clamp(SHOULDER_START, SHOULDER_END) - 1).div_(-ROOM)
+    room = (rolled.clamp(SHOULDER_START, SHOULDER_END) - 1).mul_(-1 / ROOM)
     return rolled.clamp(max=SHOULDER_START).sub_(_Log.apply(room), alpha=ROOM)
 
 
 def undo_roll_off_slope(rolled: torch.Tensor) -> torch.Tensor:
     """d undo_roll_off / d rolled; 0 where it has stopped."""
-    stretch = ROOM / (1 - rolled.clamp(SHOULDER_START, SHOULDER_END))
-    return stretch.mul_(_is_below(rolled, SHOULDER_END))
+    room = 1 - rolled.clamp(SHOULDER_START, SHOULDER_END)
+    return room.reciprocal_().mul_(ROOM).mul_(_is_below(rolled, SHOULDER_END))
 
 
 def _decoded_curve(encoded: torch.Tensor) -> torch.Tensor:
     """((encoded + 0.055) / 1.055)^2.4"""
-    return _Log.apply((encoded + 0.055).div_(1.055)).mul_(2.4 / LN_2).exp2_()
+    return _Power.apply((encoded + 0.055).mul_(1 / 1.055), 2.4)
 
 
 def _encoded_curve(linear: torch.Tensor) -> torch.Tensor:
     """1.055 · linear^(1 / 2.4); the curve is 0.055 below."""
-    return _Log.apply(linear).mul_(1 / (2.4 * LN_2)).exp2_() * 1.055
+    return _Power.apply(linear, 1 / 2.4) * 1.055
 
 
 def _is_below(values: torch.Tensor, threshold: float) -> torch.Tensor:

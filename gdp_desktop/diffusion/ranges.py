@@ -7,4 +7,4 @@ import torch
 
 def unit(x: torch.Tensor) -> torch.Tensor:
     """[-1, 1] -> [0, 1]"""
-    return (x + 1) / 2
+    return (x + 1).mul_(0.5)

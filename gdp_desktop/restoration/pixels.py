@@ -15,6 +15,9 @@ from gdp_desktop.tasks.task import Problem
 
 Padding = list[tuple[int, int]]
 
+# So many pixels of a photo tell how well its result explains it.
+LOOKED_AT = 2**21
+
 
 def as_tensor(photo: Photo, region: Rect, padding: Padding) -> torch.Tensor:
     """The region as (1, 3, H, W) in [-1, 1], continued by its mirror image."""
@@ -77,10 +80,11 @@ def is_finite(x0: torch.Tensor) -> bool:
 
 
 def consistency(problem: Problem, x0: torch.Tensor) -> float:
-    """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance."""
+    """Mean squared difference of D(result) and y in 8-bit units, D as in the guidance; of a large
+    photo whose values follow from one value each, every n-th strip of rows tells it."""
     height, reach = x0.shape[-2], problem.degradation.reach
 
-    def squares(inner: Rows) -> float:
+    def squares(inner: Rows) -> tuple[float, int]:
         outer = inner.padded(reach or 0, height)
         part = problem.degradation
         if outer != Rows(0, height):
@@ -88,8 +92,10 @@ def consistency(problem: Problem, x0: torch.Tensor) -> float:
         predicted = part(outer.of(x0, height))
         there = Rows(inner.top - outer.top, inner.bottom - outer.top)
         difference = there.of(predicted, outer.bottom - outer.top) - inner.of(problem.y, height)
-        return float(difference.square().sum(dtype=torch.float64))
+        return float(difference.square().sum(dtype=torch.float64)), difference.numel()
 
     at_once = {None: height, 0: THIN_ROWS}.get(reach, ROWS_AT_ONCE)
-    strips = ((rows,) for rows in in_strips(height, at_once))
-    return sum(side_by_side(squares, strips, x0.device)) * 127.5**2 / problem.y.numel()
+    every = max(1, x0[0, 0].numel() // LOOKED_AT) if reach == 0 else 1
+    strips = ((rows,) for rows in list(in_strips(height, at_once))[::every])
+    total, count = map(sum, zip(*side_by_side(squares, strips, x0.device), strict=True))
+    return total * 127.5**2 / count

@@ -29,7 +29,7 @@ from gdp_desktop.diffusion.quality import color_constancy_loss, exposure_loss, s
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.diffusion.resampling import halved
-from gdp_desktop.diffusion.strips import MARGIN, Rows, in_strips
+from gdp_desktop.diffusion.strips import MARGIN, THIN_ROWS, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.param import Option
@@ -250,12 +250,28 @@ def local_light(y: torch.Tensor, amount: float) -> torch.Tensor:
     slope = variance / (variance + 0.5)
     offset = mean - slope * mean
 
-    def at_full_size(coefficient: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(box_mean(coefficient, radius), size=y.shape[-2:], mode="bilinear")
+    # Bilinear enlarging is separable: columns first, and rows strip by strip.
+    height, width = y.shape[-2:]
+    tall = [
+        F.interpolate(box_mean(each, radius), size=(height, small.shape[-1]), mode="bilinear")
+        for each in (slope, offset)
+    ]
 
-    # In place, as guide, slope and offset at full size would be three pictures more.
-    smooth = guide.mul_(at_full_size(slope)).add_(at_full_size(offset))
-    return smooth.sub_(quantile(smooth, 0.98)).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
+    def smoothed(rows: Rows) -> None:
+        steep, level = (
+            F.interpolate(rows.of(each, height), (rows.bottom - rows.top, width), mode="bilinear")
+            for each in tall
+        )
+        rows.of(guide, height).mul_(steep).add_(level)
+
+    def dimmed(rows: Rows) -> None:
+        light = rows.of(guide, height)
+        light.sub_(brightest).mul_(amount).clamp_(math.log(1 / 16), 0).exp_()
+
+    done_for_each(smoothed, in_strips(height, THIN_ROWS), y.device)
+    brightest = quantile(guide, 0.98)
+    done_for_each(dimmed, in_strips(height, THIN_ROWS), y.device)
+    return guide
 
 
 def log_brightness(y: torch.Tensor) -> torch.Tensor:

@@ -72,7 +72,9 @@ def test_values_and_slopes_are_finite(curve, dtype) -> None:
 @pytest.mark.parametrize("curve", [decode, encode, roll_off, undo_roll_off])
 def test_gradients(curve) -> None:
     away_from_edges = torch.tensor([0.001, 0.02, 0.1, 0.3, 0.6, 0.9], dtype=torch.float64)
-    assert torch.autograd.gradcheck(curve, (away_from_edges.requires_grad_(True),))
+    x = away_from_edges.requires_grad_(True)
+    assert torch.autograd.gradcheck(curve, (x,), check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(curve, (x,))
 
 
 @pytest.mark.parametrize(("curve", "slope"), [

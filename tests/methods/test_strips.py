@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import (
     ALIGNMENT,
@@ -251,6 +252,24 @@ def test_consistency_is_a_mean_over_the_whole_photo(task: Task) -> None:
     problem, x = posed(task), night(*SIZE.shape, noise=0.0)
     expected = float(((problem.degradation(x) - problem.y) * 127.5).square().mean())
     assert consistency(problem, x) == pytest.approx(expected, rel=1e-3)
+
+
+def test_some_strips_tell_the_consistency_of_a_large_photo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problem, x = posed(TASKS["low-light"]), night(*SIZE.shape)
+    whole, seen = consistency(problem, x), []
+    rows = type(problem.degradation).rows
+
+    def watched(degradation: Degradation, *cut: object) -> Degradation:
+        part = rows(degradation, *cut)
+        part.register_forward_hook(lambda _, given, __: seen.append(given[0].shape[-2]))
+        return part
+
+    monkeypatch.setattr(type(problem.degradation), "rows", watched)
+    monkeypatch.setattr("gdp_desktop.restoration.pixels.LOOKED_AT", SIZE.pixels // 3)
+    assert consistency(problem, x) == pytest.approx(whole, rel=0.1)
+    assert SIZE.height / 4 < sum(seen) < SIZE.height / 2
 
 
 def test_a_picture_painted_strip_by_strip_is_the_picture() -> None:

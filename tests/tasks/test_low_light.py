@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks import task_named
-from gdp_desktop.tasks.low_light import LowLight, box_mean
+from gdp_desktop.tasks.low_light import LowLight, box_mean, local_light
 from gdp_desktop.tasks.task import Given
 
 
@@ -21,6 +21,18 @@ def test_a_box_mean_is_the_mean_of_what_there_is_of_the_box(
     for y, x in ((0, 0), (height - 1, width // 2), (height // 2, width - 1)):
         box = image[..., max(0, y - radius) : y + radius + 1, max(0, x - radius) : x + radius + 1]
         torch.testing.assert_close(means[..., y, x], box.mean(dim=(2, 3)))
+
+
+def test_the_local_light_does_not_depend_on_its_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(2)
+    y = F.interpolate(torch.rand(1, 3, 9, 7, generator=generator), (700, 560))
+    lights = []
+    for rows in (16, 64, 1000):
+        monkeypatch.setattr("gdp_desktop.tasks.low_light.THIN_ROWS", rows)
+        lights.append(local_light(2 * y - 1, 0.5))
+    for light in lights[1:]:
+        torch.testing.assert_close(light, lights[0])
+    assert float(lights[0].min()) < 0.8
 
 
 @pytest.mark.parametrize("exposure", [0.2, 0.45, 0.7])
