@@ -126,6 +126,6 @@ def test_is_not_too_long(module: str) -> None:
 
 def test_the_test_sees_imports() -> None:
     assert "gdp_desktop.image.errors" in imported("gdp_desktop.image.files")
-    assert "gdp_desktop.tasks" in own("gdp_desktop.restoration.restore")
+    assert "gdp_desktop.tasks" in own("gdp_desktop.restoration.prepare")
     assert "PySide6.QtCore" in imported("gdp_desktop.worker.runner")
     assert "torch" in top_levels("gdp_desktop.diffusion.unet")

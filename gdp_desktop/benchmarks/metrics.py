@@ -7,7 +7,7 @@ import numpy as np
 
 from gdp_desktop.benchmarks.photos import as_tensor
 from gdp_desktop.degradations.noise import white_noise
-from gdp_desktop.restoration import restore
+from gdp_desktop.restoration import pixels
 from gdp_desktop.tasks.task import Problem
 from gdp_desktop.training import validation
 
@@ -52,7 +52,7 @@ def _windowed(image: np.ndarray) -> np.ndarray:
 
 def consistency(result: np.ndarray, problem: Problem) -> float:
     """Mean squared difference of D(result) and y in 8-bit units, with the D of the guidance."""
-    return restore.consistency(problem, as_tensor(result))
+    return pixels.consistency(problem, as_tensor(result))
 
 
 def lightness_order_error(result: np.ndarray, photo: np.ndarray) -> float:

@@ -36,8 +36,8 @@ from gdp_desktop.methods.noise_first import solver_for
 from gdp_desktop.restoration.job import MAX_STEPS
 from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
-from gdp_desktop.tasks import Task, task_named
-from gdp_desktop.tasks.task import Problem
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.task import Problem, Task
 
 DEFAULT = "default"
 # The row that says how sharp and how noisy the clean crops are.

@@ -18,7 +18,8 @@ from gdp_desktop.priors.boundaries import FoundBoundary, store_boundary
 from gdp_desktop.priors.places import find_prior
 from gdp_desktop.priors.weights import open_weights
 from gdp_desktop.restoration.priors import load_prior
-from gdp_desktop.tasks import TaskError, task_named
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.param import TaskError
 from gdp_desktop.training.boundary_search import (
     Pair,
     Search,

@@ -14,7 +14,7 @@ from gdp_desktop.diffusion.checkpoints import CheckpointError
 from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
 from gdp_desktop.restoration.estimate import estimate
 from gdp_desktop.restoration.job import Cost, Job
-from gdp_desktop.tasks import TaskError
+from gdp_desktop.tasks.param import TaskError
 
 
 def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from gdp_desktop.image.errors import shown
+from gdp_desktop.restoration.throttle import Throttle
 
 BAR_WIDTH = 24
 REDRAW_SECONDS = 0.1
@@ -24,7 +24,7 @@ class ProgressLine:
         self._label = label
         self._stream = sys.stderr
         self._is_shown = self._stream.isatty()
-        self._drawn_at = -REDRAW_SECONDS
+        self._throttle = Throttle(REDRAW_SECONDS)
 
     def __enter__(self) -> Self:
         self.show(0.0, None)
@@ -40,10 +40,8 @@ class ProgressLine:
 
     def show(self, share: float, seconds_left: float | None, detail: str = "") -> None:
         """``share`` is how much is done, 0 to 1."""
-        now = time.monotonic()
-        if not self._is_shown or now - self._drawn_at < REDRAW_SECONDS:
+        if not self._is_shown or not self._throttle.is_open():
             return
-        self._drawn_at = now
         filled = round(BAR_WIDTH * share)
         bar = "#" * filled + "-" * (BAR_WIDTH - filled)
         left = "" if seconds_left is None else f"  {duration(seconds_left)} left"

@@ -16,7 +16,8 @@ from gdp_desktop.methods import method_named
 from gdp_desktop.restoration.job import Recipe, Report
 from gdp_desktop.restoration.prepare import checked_steps
 from gdp_desktop.restoration.priors import devices_like, load_prior
-from gdp_desktop.tasks import TaskError, task_named
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.param import TaskError
 
 
 @dataclass(frozen=True)

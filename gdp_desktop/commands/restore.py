@@ -44,7 +44,8 @@ from gdp_desktop.restoration.job import (
     Started,
 )
 from gdp_desktop.restoration.restore import restore
-from gdp_desktop.tasks import TaskError, task_named
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.param import TaskError
 
 # Work that takes longer is announced.
 LONG_SECONDS = 60

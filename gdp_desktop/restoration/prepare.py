@@ -35,8 +35,9 @@ from gdp_desktop.restoration.memory import (
 from gdp_desktop.restoration.pixels import as_tensor
 from gdp_desktop.restoration.priors import LoadedPrior, load_prior
 from gdp_desktop.restoration.timing import usual_batch
-from gdp_desktop.tasks import Task, TaskError, task_named
-from gdp_desktop.tasks.task import Given, Problem, Values
+from gdp_desktop.tasks import task_named
+from gdp_desktop.tasks.param import TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 from gdp_desktop.words import number_of
 
 # Pixels around a painted mask that the prior gets to see.

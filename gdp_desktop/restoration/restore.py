@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,7 +30,8 @@ from gdp_desktop.restoration.job import (
 from gdp_desktop.restoration.pixels import composed, consistency, is_finite, without_colours
 from gdp_desktop.restoration.prepare import Prepared, prepare
 from gdp_desktop.restoration.preview import PreviewPainter
-from gdp_desktop.tasks import TaskError
+from gdp_desktop.restoration.throttle import Throttle
+from gdp_desktop.tasks.param import TaskError
 from gdp_desktop.tasks.task import Problem
 
 MAIN_MEMORY = torch.device("cpu")
@@ -167,7 +167,7 @@ class Clock:
         self.total, self.done = 0, 0
         self._cancel, self._on_window = cancel, on_window
         self._started = self._sampling = time.monotonic()
-        self._last_preview = -math.inf
+        self._throttle = Throttle(SECONDS_BETWEEN_PREVIEWS_ON_CARD)
 
     def sampling_begins(self, total: int) -> None:
         """Reading and posing, which came before, do not tell how long ``total`` windows take."""
@@ -184,11 +184,7 @@ class Clock:
         self._on_window(self.progress())
 
     def preview_is_due(self, on_card: bool) -> bool:
-        now, pause = time.monotonic(), SECONDS_BETWEEN_PREVIEWS_ON_CARD if on_card else 0.0
-        if now - self._last_preview < pause:
-            return False
-        self._last_preview = now
-        return True
+        return not on_card or self._throttle.is_open()
 
     def progress(self) -> Progress:
         left = None

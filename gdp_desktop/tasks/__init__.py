@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from gdp_desktop.tasks.task import Task, TaskError
+from gdp_desktop.tasks.param import TaskError
+from gdp_desktop.tasks.task import Task
 
 
 def _discover() -> dict[str, Task]:

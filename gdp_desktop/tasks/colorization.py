@@ -10,8 +10,8 @@ from gdp_desktop.diffusion.quality import color_constancy_loss
 from gdp_desktop.diffusion.spectrum import Means, Spectrum
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
-from gdp_desktop.tasks.param import Option
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.param import Option, Param, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Gives a black-and-white photo colours that fit what it shows. There are many right
 answers: another seed gives another one. The brightness of every pixel is kept."""

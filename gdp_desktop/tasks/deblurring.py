@@ -17,8 +17,8 @@ from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
 from gdp_desktop.tasks.noise_setting import LEAST, Noise, noise_of, noise_setting
-from gdp_desktop.tasks.param import FileParam, Option, TaskError
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
+from gdp_desktop.tasks.param import FileParam, Option, Param, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Sharpens a photo that is out of focus or was moved while it was taken. Say what kind of
 blur it is and raise its size until edges are crisp; if bright or dark lines appear along them, it

@@ -12,7 +12,8 @@ from gdp_desktop.degradations.noise_or_texture import least_told, told_apart
 from gdp_desktop.diffusion.degradation import Degradation
 from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import Rows
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
+from gdp_desktop.tasks.param import Param, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Removes the grain and colour speckle of high-ISO and phone photos. Left on Auto, the noise
 is measured in the photo itself, in fine and in coarse structures; raise the strength if speckles

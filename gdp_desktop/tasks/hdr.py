@@ -12,7 +12,8 @@ from gdp_desktop.degradations.noise import SHARED_BY_ALL, is_grey
 from gdp_desktop.diffusion.quantile import quantile
 from gdp_desktop.diffusion.ranges import unit
 from gdp_desktop.tasks.low_light import local_light
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.param import Param, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Makes one picture of two to nine photos of the same scene that were taken with different
 exposures: shadows from the bright ones, highlights from the dark ones. Photos taken by hand are

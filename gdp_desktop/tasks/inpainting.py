@@ -13,8 +13,8 @@ from gdp_desktop.diffusion.strips import Rows
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.dead_pixels import dead_pixels
-from gdp_desktop.tasks.param import Option
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.param import Option, Param, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Paint over a scratch, a spot or an unwanted thing; it is filled from its surroundings.
 Pixels you did not paint are not changed at all. Try another seed for another answer. Dead pixels,

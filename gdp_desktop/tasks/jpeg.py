@@ -23,7 +23,8 @@ from gdp_desktop.image.jpeg_file import (
     read_compression,
     standard_tables,
 )
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.param import Param, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Removes the blocks and ripples of strong JPEG compression. On Auto it reads from the file
 how every number in it was rounded, and looks for the likeliest photo that would be rounded to just

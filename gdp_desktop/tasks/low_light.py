@@ -32,8 +32,8 @@ from gdp_desktop.diffusion.resampling import halved
 from gdp_desktop.diffusion.strips import MARGIN, THIN_ROWS, Rows, in_strips
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
-from gdp_desktop.tasks.param import Option
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
+from gdp_desktop.tasks.param import Option, Param, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Brightens a dark photo the way a longer exposure would have, rolls highlights off instead
 of clipping them, and removes the noise that brightening would show. Exposure sets how bright

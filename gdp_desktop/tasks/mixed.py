@@ -21,9 +21,9 @@ from gdp_desktop.tasks.inpainting import Masking, known_in
 from gdp_desktop.tasks.likeness import LIKENESS, likeness_of
 from gdp_desktop.tasks.low_light import LowLight, held_at, linear_light
 from gdp_desktop.tasks.noise_setting import noise_setting
-from gdp_desktop.tasks.param import Option
+from gdp_desktop.tasks.param import Option, Param, TaskError, Values
 from gdp_desktop.tasks.super_resolution import Downsampling
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, TaskError, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """For a photo with more than one kind of damage, as an old print that is grey, scratched and
 blurred. Name them in the order in which they happened to the photo; all are undone together, so

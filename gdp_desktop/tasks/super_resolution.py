@@ -10,8 +10,8 @@ from gdp_desktop.diffusion.degradation import BlockMean, Degradation
 from gdp_desktop.diffusion.resampling import enlarged, halved
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.noise_setting import noise_of, noise_setting
-from gdp_desktop.tasks.param import Option
-from gdp_desktop.tasks.task import Given, Param, Problem, Task, Values
+from gdp_desktop.tasks.param import Option, Param, Values
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 HELP = """Makes a small photo two, four or eight times as wide and high and adds the detail that
 fits; shrunk again, the result is the photo you gave."""

@@ -16,10 +16,8 @@ from gdp_desktop.diffusion.prior import Prior
 from gdp_desktop.diffusion.quality import QualityTerm
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.tasks.likeness import Distance, unlikeness
-from gdp_desktop.tasks.param import Param, Setting, TaskError, Values, checked
+from gdp_desktop.tasks.param import Setting, Values, checked
 from gdp_desktop.tasks.published import Published
-
-__all__ = ["Given", "Param", "Problem", "Task", "TaskError", "Values"]
 
 
 def never() -> None:

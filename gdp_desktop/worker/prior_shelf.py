@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from gdp_desktop.priors.importing import OnBytes
 from gdp_desktop.priors.shelf import PriorInfo, Survey
 from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Cancelled, CancelToken
+from gdp_desktop.restoration.throttle import Throttle
 from gdp_desktop.worker.threads import stop_thread
 
 SECONDS_BETWEEN_PROGRESS = 0.05
@@ -45,7 +45,7 @@ class _Worker(QObject):
     def __init__(self, survey: Callable[[], Survey]) -> None:
         super().__init__()
         self._survey = survey
-        self._next = 0.0
+        self._throttle = Throttle(SECONDS_BETWEEN_PROGRESS)
 
     @Slot()
     def look(self) -> None:
@@ -58,8 +58,7 @@ class _Worker(QObject):
     def take(self, taking: Taking, token: CancelToken) -> None:
         def on_bytes(done: int, total: int) -> None:
             token.raise_if_cancelled()
-            if time.monotonic() >= self._next:
-                self._next = time.monotonic() + SECONDS_BETWEEN_PROGRESS
+            if self._throttle.is_open():
                 self.progressed.emit(done, total)
 
         try:

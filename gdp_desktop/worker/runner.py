@@ -6,7 +6,6 @@ because a slot of a busy thread would not run before the job ends.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from gdp_desktop.restoration.job import (
     Started,
     Status,
 )
+from gdp_desktop.restoration.throttle import Throttle
 from gdp_desktop.worker.mailbox import Mailbox
 from gdp_desktop.worker.threads import stop_thread
 
@@ -44,21 +44,6 @@ class Outcome:
     error: str = ""
 
 
-class _Throttle:
-    """Lets something through at most once in so many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._next = 0.0
-
-    def is_open(self) -> bool:
-        now = time.monotonic()
-        if now < self._next:
-            return False
-        self._next = now + self._seconds
-        return True
-
-
 class _Worker(QObject):
     """Lives in the worker thread."""
 
@@ -71,7 +56,7 @@ class _Worker(QObject):
         super().__init__()
         self.previews: Mailbox[Preview] = Mailbox()
         self._restore = restore
-        self._throttle = _Throttle(SECONDS_BETWEEN_PROGRESS)
+        self._throttle = Throttle(SECONDS_BETWEEN_PROGRESS)
 
     @Slot(object, object)
     def run(self, job: Job, token: CancelToken) -> None:

@@ -16,8 +16,8 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Estimate, Method
 from gdp_desktop.methods.pyramid import Pyramid
-from gdp_desktop.tasks import TASKS, TaskError
-from gdp_desktop.tasks.param import Param
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.param import Param, TaskError
 from gdp_desktop.tasks.task import Given, Problem, Task
 from tests.gaussian_prior import GaussianPrior
 

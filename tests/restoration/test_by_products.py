@@ -16,7 +16,8 @@ from gdp_desktop.restoration import prepare
 from gdp_desktop.restoration import restore as engine
 from gdp_desktop.restoration.job import CancelToken, Finished, Job, Recipe
 from gdp_desktop.restoration.priors import LoadedPrior
-from gdp_desktop.tasks.task import Given, Problem, Values
+from gdp_desktop.tasks.param import Values
+from gdp_desktop.tasks.task import Given, Problem
 from tests.gaussian_prior import GaussianPrior
 
 

@@ -44,7 +44,8 @@ from gdp_desktop.restoration.job import (
 from gdp_desktop.restoration.preview import PREVIEW_SIDE
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.restoration.restore import restore
-from gdp_desktop.tasks import TASKS, TaskError
+from gdp_desktop.tasks import TASKS
+from gdp_desktop.tasks.param import TaskError
 from tests.gaussian_prior import GaussianPrior
 from tests.image.handmade import noise, png16, png_chunk
 

@@ -16,7 +16,8 @@ from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.restoration.priors import load_prior
 from gdp_desktop.tasks import task_named
-from gdp_desktop.tasks.task import Given, Problem, TaskError
+from gdp_desktop.tasks.param import TaskError
+from gdp_desktop.tasks.task import Given, Problem
 from tests.tasks import posing
 
 TASK = task_named("hdr")

@@ -21,7 +21,8 @@ from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods.adaptive import CoarseToFine
 from gdp_desktop.methods.method import Assignment
 from gdp_desktop.tasks import task_named
-from gdp_desktop.tasks.task import Given, Problem, TaskError
+from gdp_desktop.tasks.param import TaskError
+from gdp_desktop.tasks.task import Given, Problem
 from tests.gaussian_prior import GaussianPrior
 from tests.image.handmade import grey_profile, smooth
 

@@ -18,8 +18,8 @@ from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.inpainting import Masking, fill_from_surroundings
 from gdp_desktop.tasks.low_light import LowLight, local_light
-from gdp_desktop.tasks.param import FileParam, Option, Param, Setting, as_keys, visible
-from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
+from gdp_desktop.tasks.param import FileParam, Option, Param, Setting, TaskError, as_keys, visible
+from gdp_desktop.tasks.task import Given, Problem, Task
 
 LOSSY = {"super-resolution", "colorization", "deblurring"}
 # Orthonormal DCT coefficients: those of the mean are eight times as large as a pixel.

@@ -21,7 +21,8 @@ from gdp_desktop.methods import METHODS, method_named
 from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.tasks import TASKS, task_named
 from gdp_desktop.tasks.likeness import LIKENESS, SMALLEST_SIDE, likeness_of, unlikeness
-from gdp_desktop.tasks.task import Given, Problem, Task, TaskError
+from gdp_desktop.tasks.param import TaskError
+from gdp_desktop.tasks.task import Given, Problem, Task
 from tests.gaussian_prior import GaussianPrior
 
 SIDE = 32

@@ -13,7 +13,8 @@ from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import method_named
 from gdp_desktop.methods.levels import levels_of
 from gdp_desktop.tasks import task_named
-from gdp_desktop.tasks.task import Given, Problem, TaskError
+from gdp_desktop.tasks.param import TaskError
+from gdp_desktop.tasks.task import Given, Problem
 
 TASK = task_named("mixed")
 SIDE = 64

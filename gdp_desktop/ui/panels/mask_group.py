@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from gdp_desktop.tasks.task import Param
+from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.actions import keys_of, plain
 from gdp_desktop.ui.mask_brush import MaskBrush
 from gdp_desktop.ui.panels.slider_row import SliderRow

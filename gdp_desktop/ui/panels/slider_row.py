@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gdp_desktop.tasks.task import Param
+from gdp_desktop.tasks.param import Param
 
 TICKS_OF_LOG_SLIDER = 200
 FIELD_WIDTH = 92
