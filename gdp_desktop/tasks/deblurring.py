@@ -107,8 +107,8 @@ TASK = Task(
         FileParam("kernel", "Kernel file", (*PICTURES, *MATRICES),
                   "How a single point of light looks in the blurred photo, as a small grey "
                   "picture or as rows of numbers.", only_if=("kind", "file")),
-        noise_setting("How noisy the blurred photo is. White noise is removed first; with other "
-                      "noise, more means gentler sharpening."),
+        noise_setting("How noisy the blurred photo is. White noise is removed first if the blur is "
+                      "known; with other noise, more means gentler sharpening."),
     ),
     default_steps=10,
     coarse_side=128,

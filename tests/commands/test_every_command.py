@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,11 @@ def test_version_everywhere(command: list[str], run: Run) -> None:
 def test_help_everywhere(command: list[str], run: Run) -> None:
     outcome = run(*command, "--help")
     assert outcome.code == 0 and outcome.out.startswith("usage: ") and not outcome.err
+
+
+def test_the_help_of_the_window_lists_every_command(run: Run) -> None:
+    listed = re.findall(r"^  (\w+) {2,}\w", run("--help").out.split("commands:")[1], re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
 
 
 @every_command
