@@ -51,12 +51,16 @@ CATALOGUE = (
         file="ffhq_10m.pt",
         tensors=362,
         parameters=93_563_910,
-        bytes=374_300_000,
+        bytes=374_417_833,
         licence="none stated, photos CC BY-NC-SA 4.0",
         terms=(
             "Its authors state no licence; the face photos it learned from (FFHQ) are for "
             "non-commercial use only (CC BY-NC-SA 4.0)."
         ),
+        # Its authors offer it in a browser alone.  This is the copy that deepinv fetches; a fork of
+        # the authors' repository names the same hash.
+        sha256="81d535743156ec6be34d8668e6920da94f0614074d7793a16c8fa9e306237faa",
+        url="https://huggingface.co/deepinv/diffunet/resolve/main/diffusion_ffhq_10m.pt",
         home="https://github.com/DPS2022/diffusion-posterior-sampling",
     ),
 )

@@ -249,7 +249,10 @@ def test_a_redirect_away_from_https_is_not_followed(server: Server, tmp_path: Pa
 
 def test_what_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     assert downloadable("256x256_diffusion_uncond").sha256.startswith("a37c32ff")
-    assert "priors import" in refusal(downloadable, "ffhq_10m")
+    assert downloadable("ffhq_10m").sha256.startswith("81d53574")
     assert "256x256_diffusion_uncond" in refusal(downloadable, "something")
+    only_imported = replace(catalogue.CATALOGUE[0], url="")
+    monkeypatch.setattr(catalogue, "CATALOGUE", (only_imported,))
+    assert "priors import" in refusal(downloadable, only_imported.name)
     monkeypatch.setattr(catalogue, "CATALOGUE", ())
     refusal(downloadable, "256x256_diffusion_uncond")
