@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from gdp_desktop.commands.inputs import Input
 from gdp_desktop.commands.progress import duration
 from gdp_desktop.commands.request import Request
-from gdp_desktop.diffusion.checkpoints import CheckpointError
-from gdp_desktop.image.errors import PhotoError, one_line, printable, shown
+from gdp_desktop.image.errors import PhotoError, printable, shown
 from gdp_desktop.restoration.estimate import estimate
+from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Cost, Job
-from gdp_desktop.tasks.param import TaskError
 
 
-def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:
+def tell_costs(inputs: Sequence[Input], request: Request, samples: int, as_json: bool) -> int:
+    """Of so many results of each photo, one after the other."""
     failed = False
     for given in inputs:
         try:
@@ -27,14 +27,17 @@ def tell_costs(inputs: Sequence[Input], request: Request, as_json: bool) -> int:
                 given.path, request.recipe, request.mask, given.others,
                 memory_limit=request.memory_limit,
             ))
-        except (PhotoError, TaskError, CheckpointError) as error:
+        except Exception as error:
             failed = True
-            sentence, name = one_line(error), printable(given.path)
+            sentence, name = sentence_of(error, shown(given.path)), printable(given.path)
             if as_json:
                 print(json.dumps({"input": str(given.path), "error": sentence}), flush=True)
             named = len(inputs) > 1 and str(given.path) not in sentence
             print(f"{name}: {sentence}" if named else sentence, file=sys.stderr)
         else:
+            cost = replace(
+                cost, seconds=samples * cost.seconds, evaluations=samples * cost.evaluations
+            )
             line = f"{shown(given.path)}: {in_words(cost)}"
             facts = {"input": str(given.path), **asdict(cost)}
             print(json.dumps(facts) if as_json else printable(line), flush=True)

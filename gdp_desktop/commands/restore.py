@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadUsage(one_line(error)) from error
     inputs = inputs_from(options)
     if options.estimate:
-        return tell_costs(inputs, request, options.json)
+        return tell_costs(inputs, request, options.samples, options.json)
     photos = [path for found in inputs for path in (found.path, *found.others) if not found.error]
     # A photo that cannot be found is not tried again for every sample.
     wanted = [

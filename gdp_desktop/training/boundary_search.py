@@ -79,13 +79,15 @@ def metric_for(prior: Prior, vgg: VGG16 | None = None) -> tuple[str, Metric]:
 def made_pairs(
     task: Task, values: Values, paths: Sequence[Path], side: int, count: int, seed: int
 ) -> list[Pair]:
-    """One random crop from each of ``count`` photos spread over ``paths``, degraded by the task.
+    """One random crop from each of ``count`` photos spread over ``paths``, or of all if there are
+    fewer, degraded by the task.
 
     Raises TaskError if the task's degradation cannot be made from a clean photo alone, and
     PhotoError if too few photos are large enough.
     """
     rng = np.random.default_rng(seed)
-    spread = [paths[k * len(paths) // count] for k in range(min(count, len(paths)))]
+    count = min(count, len(paths))
+    spread = [paths[k * len(paths) // count] for k in range(count)]
     pairs = []
     for _, pixels in load_pixels(spread):
         if isinstance(pixels, PhotoError) or min(pixels.shape[:2]) < side:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QEnterEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -49,6 +50,7 @@ class Canvas(PhotoView):
         self._brush = brush
         self._tool = Tool.HAND
         self._gesture: Gesture | None = None
+        self._button = Qt.MouseButton.NoButton  # the one that began the gesture
         self._cursor: QPointF | None = None
         self._is_space_held = False
         self.setAccessibleName("Photo")
@@ -160,6 +162,7 @@ class Canvas(PhotoView):
                pressure: float = 1.0) -> None:
         if self.has_photo and self._gesture is None:
             self._gesture = self._begin(position, button, keys, pressure)
+            self._button = button
             self._renew_cursor()
 
     def _begin(self, position: QPointF, button: Qt.MouseButton, keys: Qt.KeyboardModifier,
@@ -195,7 +198,8 @@ class Canvas(PhotoView):
         self._move(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        self._release()
+        if event.button() is self._button:
+            self._release()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if self._tool is Tool.HAND and not self.has_split:
@@ -251,12 +255,19 @@ class Canvas(PhotoView):
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         self._hold_space(event, False)
 
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        # Whoever has the focus next hears that the key is let go.
+        self._set_space_held(False)
+        super().focusOutEvent(event)
+
     def _hold_space(self, event: QKeyEvent, held: bool) -> None:
         if event.key() != Qt.Key.Key_Space:
             event.ignore()
-            return
-        if not event.isAutoRepeat():
-            self._update_circle()
-            self._is_space_held = held
-            self._update_circle()
-            self._renew_cursor()
+        elif not event.isAutoRepeat():
+            self._set_space_held(held)
+
+    def _set_space_held(self, held: bool) -> None:
+        self._update_circle()
+        self._is_space_held = held
+        self._update_circle()
+        self._renew_cursor()

@@ -9,9 +9,12 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from gdp_desktop.image.formats import OPENED_SUFFIXES
+from gdp_desktop.image.formats import OPENED_SUFFIXES, SAVED_SUFFIXES
 
-PHOTOS = "Photos ({})".format(" ".join(sorted(f"*{suffix}" for suffix in OPENED_SUFFIXES)))
+PHOTOS, RESULTS = (
+    "Photos ({})".format(" ".join(sorted(f"*{suffix}" for suffix in suffixes)))
+    for suffixes in (OPENED_SUFFIXES, SAVED_SUFFIXES)
+)
 EVERYTHING = "All files (*)"
 MASKS = "PNG picture (*.png)"
 

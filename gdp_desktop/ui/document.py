@@ -25,6 +25,8 @@ class Document(QObject):
     opened = Signal()
     mask_changed = Signal(object)
     others_changed = Signal()
+    # Another mask is about to take the place of this one.
+    mask_arrives = Signal()
     result_changed = Signal()
     preview_changed = Signal()
     modified_changed = Signal(bool)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from gdp_desktop.image.files import mask_path, result_path
-from gdp_desktop.ui.dialogs import MASKS, PHOTOS, ask_folder, ask_photos, ask_target
+from gdp_desktop.ui.dialogs import MASKS, RESULTS, ask_folder, ask_photos, ask_target
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.settings import Settings
 from gdp_desktop.ui.workbench import Workbench
@@ -43,7 +43,7 @@ class FileActions(QObject):
 
     def export_result(self) -> None:
         if path := self._document.path:
-            ask_target(self._window, "Export result", result_path(path), self._export, PHOTOS)
+            ask_target(self._window, "Export result", result_path(path), self._export, RESULTS)
 
     def load_mask(self) -> None:
         ask_photos(self._window, "Load mask", self._settings.folder, self._load_mask,

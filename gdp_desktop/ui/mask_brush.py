@@ -70,6 +70,7 @@ class MaskBrush(QObject):
         self._stroke: _Stroke | None = None
         self._last: Point | None = None
         document.opened.connect(self._fit_to_photo)
+        document.mask_arrives.connect(self._finish)
 
     @property
     def size(self) -> float:
@@ -128,6 +129,10 @@ class MaskBrush(QObject):
         self._last = point
         if not changed.is_empty:
             self._document.touch_mask(changed)
+
+    def _finish(self) -> None:
+        if self.is_painting:
+            self.release()
 
     def release(self) -> None:
         """The stroke is done and becomes one step of undo."""

@@ -70,7 +70,6 @@ class Workbench(QObject):
         loader.found.connect(self._on_found)
         loader.failed.connect(self.warned)
         loader.prepare_failed.connect(self._on_prepare_failed)
-        queue.job_started.connect(self._on_started)
         queue.job_progress.connect(self._on_progress)
         queue.job_preview.connect(self._on_preview)
         queue.job_ended.connect(self._on_ended)
@@ -140,8 +139,8 @@ class Workbench(QObject):
 
     def open_scene(self, paths: list[Path]) -> None:
         """The first is opened and the others join it."""
-        self._scene = paths
         self.open(paths[0])
+        self._scene = paths
 
     def add_others(self, paths: Iterable[Path]) -> None:
         """Further photos of the open one's scene, as many as the task takes."""
@@ -165,6 +164,7 @@ class Workbench(QObject):
 
     def open(self, path: Path) -> None:
         self.noted.emit(f"Opening {path.name}…")
+        self._scene = []
         self._loader.open(path)
 
     def enqueue(self, paths: Iterable[Path]) -> None:
@@ -211,7 +211,6 @@ class Workbench(QObject):
             self.warned.emit(f"Paint over what is to be replaced first, with {brush}.")
         else:
             self._job = job
-            self._document.note_mask_used(job.mask)
             self.running_changed.emit(True)
             self._queue.run_now(job)
 
@@ -363,9 +362,6 @@ class Workbench(QObject):
             self._document.set_result(self._document.result)
         self.warned.emit(sentence)
 
-    def _on_started(self, job: Job) -> None:
-        self._document.note_mask_used(job.mask)
-
     def _on_progress(self, job: Job, progress: Progress) -> None:
         if job is self._job:
             self.progressed.emit(progress)
@@ -375,6 +371,8 @@ class Workbench(QObject):
             self._document.show_preview(preview)
 
     def _on_ended(self, outcome: Outcome) -> None:
+        if outcome.finished:
+            self._document.note_mask_used(outcome.job.mask)
         if any(job is outcome.job for job in self._jobs_elsewhere):
             self._on_ended_elsewhere(outcome)
         elif outcome.job is not self._job:
@@ -422,6 +420,7 @@ class Workbench(QObject):
     def _on_mask_loaded(self, loaded: LoadedMask) -> None:
         document = self._document
         if loaded.photo is document.photo:
+            document.mask_arrives.emit()
             document.undo_stack.push(LoadMask(document, loaded.mask))
             document.note_mask_used(document.mask_for_job())
 

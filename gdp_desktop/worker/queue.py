@@ -154,6 +154,8 @@ class JobQueue(QAbstractListModel):
             self.job_ended.emit(Outcome(row.job, "cancelled"))
         elif row.state is JobState.WAITING:
             self._set(row, state=JobState.CANCELLED)
+            if self._is_started:
+                self._summary = self._summary.with_one_more(JobState.CANCELLED)
 
     def cancel_job(self, job: Job) -> None:
         """Nothing happens if the job is no longer in the list."""

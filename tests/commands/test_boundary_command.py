@@ -106,6 +106,10 @@ def test_the_best_start_is_the_one_nearest_to_the_truth(photos: Path) -> None:
     assert name == "1 - SSIM"
     pairs = made_pairs(task, task.values({}), sorted(photos.glob("*.png")), 32, 3, 0)
     assert len(pairs) == 3 and len({float(p.clean.sum()) for p in pairs}) == 3
+    # Where there are fewer photos than asked for, each counts once.
+    paths = sorted(photos.glob("*.png"))
+    all_of_them = made_pairs(task, task.values({}), paths, 32, 2 * len(paths), 0)
+    assert len({float(pair.clean.mean()) for pair in all_of_them}) == len(paths) > 3
     search = Search(task, task.values({}), prior, 3, metric)
     found = dict(scores(search, [Boundary(k, 32) for k in range(4)], pairs))
     assert list(found) == [0, 1, 2, 3] and len({float(d.mean()) for d in found.values()}) == 4

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from gdp_desktop.commands import costs
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.photo import load_photo
 from gdp_desktop.restoration.job import CancelToken, Cost, Job, Progress, Report, Started
@@ -312,6 +313,23 @@ class TestBadUsage:
         lines = outcome.err.splitlines()
         assert outcome.code == FAILED and len(lines) == 2
         assert "grey.png: The mask has" in lines[0] and "bad.png" in lines[1]
+
+    def test_what_several_results_will_cost(self, restore: Run, photo: Path) -> None:
+        one, three = (
+            restore(photo, "--estimate", "--json", "--samples", n).reports[0] for n in (1, 3)
+        )
+        assert three["evaluations"] == 3 * one["evaluations"] and three["bytes"] == one["bytes"]
+
+    def test_a_photo_that_cannot_be_told_does_not_stop_the_others(
+        self, restore: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def too_much(job: object) -> None:
+            raise MemoryError
+
+        monkeypatch.setattr(costs, "estimate", too_much)
+        outcome = restore(photo, photo.with_name("missing.png"), "--estimate")
+        assert outcome.code == FAILED and len(outcome.err.splitlines()) == 2
+        assert "not enough memory" in outcome.err and "missing.png" in outcome.err
 
     def test_one_file_for_several_results(
         self, restore: Run, photo: Path, tmp_path: Path

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.geometry import Rect, Size
-from gdp_desktop.image.mask import Mask
+from gdp_desktop.image.mask import Mask, save_mask
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.mask_tiles import MaskHistory, differences, unpacked
 from gdp_desktop.ui.viewport import Point
@@ -205,3 +205,46 @@ def test_a_dab_that_reaches_into_other_tiles_is_undone_there_as_well(tiled: Main
     assert document.mask.pixels[300, 265] == document.mask.pixels[255, 220] == 255
     document.undo_stack.undo()
     assert document.mask.is_empty
+
+
+def test_the_button_that_began_a_stroke_ends_it(qtbot: QtBot, painting: MainWindow) -> None:
+    canvas, mask = painting.canvas, painting.document.mask.pixels
+    qtbot.mousePress(canvas, LEFT, NO_KEY, place(painting, 20, 40))
+    qtbot.mousePress(canvas, RIGHT, NO_KEY, place(painting, 20, 40))
+    qtbot.mouseRelease(canvas, RIGHT, NO_KEY, place(painting, 20, 40))
+    qtbot.mouseMove(canvas, place(painting, 70, 40))
+    assert painting.brush.is_painting and mask[40, 60] == 255
+    qtbot.mouseRelease(canvas, LEFT, NO_KEY, place(painting, 70, 40))
+    assert not painting.brush.is_painting
+
+
+def test_space_is_let_go_when_something_else_is_typed_in(
+    qtbot: QtBot, painting: MainWindow
+) -> None:
+    canvas = painting.canvas
+    canvas.setFocus()
+    qtbot.keyPress(canvas, Qt.Key.Key_Space)
+    drag(qtbot, painting, (20, 40), (60, 40))
+    assert not painting.document.is_painted
+    canvas.clearFocus()
+    drag(qtbot, painting, (20, 40), (60, 40))
+    assert painting.document.is_painted
+
+
+def test_a_mask_that_comes_in_mid_stroke_is_one_step_of_undo_and_the_stroke_another(
+    qtbot: QtBot, painting: MainWindow, tmp_path: Path
+) -> None:
+    document, size = painting.document, painting.document.photo.size
+    full = Mask(np.full(size.shape, 255, np.uint8))
+    save_mask(full, tmp_path / "full.png")
+    qtbot.mousePress(painting.canvas, LEFT, NO_KEY, place(painting, 20, 40))
+    stroke = document.mask.pixels.copy()
+    with qtbot.waitSignal(painting._loader.mask_loaded, timeout=5000):
+        painting.workbench.load_mask(tmp_path / "full.png")
+    assert document.mask.pixels.all()
+    qtbot.mouseMove(painting.canvas, place(painting, 60, 40))
+    qtbot.mouseRelease(painting.canvas, LEFT, NO_KEY, place(painting, 60, 40))
+    document.undo_stack.undo()
+    assert stroke.any() and np.array_equal(document.mask.pixels, stroke)
+    document.undo_stack.undo()
+    assert not document.mask.pixels.any()

@@ -19,7 +19,7 @@ from gdp_desktop.ui.kept_masks import MOST_KEPT, KeptMask, KeptMasks
 from gdp_desktop.ui.main_window import MainWindow
 
 if TYPE_CHECKING:
-    from conftest import MakePhoto
+    from conftest import FakeEngine, MakePhoto
 
 OpenPhoto = Callable[..., Path]
 SPOT = Rect(10, 20, 30, 8)
@@ -117,6 +117,19 @@ def test_a_mask_that_was_used_is_not_asked_about(
     open_photo("second.png")
     open_again(qtbot, window, first)
     assert has_spot(window) and not is_held_back(window)
+
+
+def test_a_mask_of_a_run_that_was_cancelled_is_asked_about(
+    qtbot: QtBot, window: MainWindow, engine: FakeEngine, open_photo: OpenPhoto
+) -> None:
+    open_photo()
+    paint(window, SPOT)
+    engine.steps, engine.pause = 1000, 0.01
+    window.actions_by_id["run"].trigger()
+    qtbot.waitUntil(lambda: window.workbench.is_running, timeout=5000)
+    window.actions_by_id["cancel"].trigger()
+    qtbot.waitUntil(lambda: not window.workbench.is_running, timeout=5000)
+    assert is_held_back(window) and "neither used nor saved" in message(window)
 
 
 def test_what_is_painted_after_the_run_is_asked_about(

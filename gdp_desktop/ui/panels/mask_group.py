@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from gdp_desktop.tasks.param import Param
 from gdp_desktop.ui.actions import keys_of, plain
-from gdp_desktop.ui.mask_brush import MaskBrush
+from gdp_desktop.ui.mask_brush import MAX_SIZE, MIN_SIZE, MaskBrush
 from gdp_desktop.ui.panels.slider_row import SliderRow
 
 TOOLS = ("use_brush", "use_eraser")
@@ -22,7 +22,8 @@ class MaskGroup(QWidget):
         super().__init__()
         self._brush = brush
         keys = f"({keys_of('shrink_brush')} and {keys_of('grow_brush')})"
-        size = Param("size", "Brush size", 40, 1, 2000, 1, "px", f"How wide the brush is {keys}.")
+        size = Param("size", "Brush size", 40, MIN_SIZE, MAX_SIZE, 1, "px",
+                     f"How wide the brush is {keys}.")
         keys = f"({keys_of('soften_brush')} and {keys_of('harden_brush')})"
         hardness = Param("hardness", "Hardness", 80, 0, 100, 1, "%",
                          f"How sharp the edge of the brush is {keys}.")
