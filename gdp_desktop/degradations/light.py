@@ -61,7 +61,7 @@ class _Power(torch.autograd.Function):
     @staticmethod
     def forward(values: torch.Tensor, exponent: float) -> torch.Tensor:
         if not values.is_cpu:
-            return values.pow(exponent)
+            return values.log().mul_(exponent).exp_()
         power = _by_opencv(cv2.log, values.contiguous()).mul_(exponent)
         return _by_opencv(cv2.exp, power, into=power)
 

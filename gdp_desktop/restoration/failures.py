@@ -16,6 +16,6 @@ def sentence_of(error: Exception, subject: str) -> str:
         return one_line(error)
     if is_out_of_memory(error):
         return (
-            f"{subject}: there is not enough memory; close other programs or take a smaller photo."
+            f"{subject}: There is not enough memory; close other programs or take a smaller photo."
         )
     return unexpected(subject, error)

@@ -16,7 +16,7 @@ from gdp_desktop.degradations.kernels import (
 from gdp_desktop.degradations.noise import white_noise
 from gdp_desktop.tasks import published
 from gdp_desktop.tasks.kernel_file import MATRICES, PICTURES, read_kernel
-from gdp_desktop.tasks.noise_setting import LEAST, Noise, noise_of, noise_setting
+from gdp_desktop.tasks.noise_setting import LEAST, NoiseBeside, noise_of, noise_setting
 from gdp_desktop.tasks.param import FileParam, Option, Param, TaskError, Values
 from gdp_desktop.tasks.task import Given, Problem, Task
 
@@ -57,7 +57,7 @@ def blur_of(given: Given, values: Values) -> Blur:
     return BlindBlur(size, search=KernelSearch(y, size, given.raise_if_cancelled))
 
 
-def noise_beside(given: Given, values: Values) -> Noise:
+def noise_beside(given: Given, values: Values) -> NoiseBeside:
     """Of the blurred photo; noise of which a blur has to be found first is left to that."""
     # Noise that is not white looks like texture to the prior, and is made stronger if it is not
     # reckoned with; so where there is texture, it is read too high.
@@ -65,7 +65,7 @@ def noise_beside(given: Given, values: Values) -> Noise:
     if values["kind"] != "blind":
         return noise_of(given, values, other=at_most)
     sigma_y = math.hypot(values["noise"] / 127.5 or at_most, DOUBT_OF_BLIND)
-    return Noise(sigma_y, notes=() if given.unknown is None else (LOOKED_BESIDE,))
+    return NoiseBeside(sigma_y, notes=() if given.unknown is None else (LOOKED_BESIDE,))
 
 
 def pose(given: Given, values: Values) -> Problem:

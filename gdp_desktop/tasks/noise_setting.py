@@ -16,7 +16,7 @@ LEAST = 1 / 127.5
 LEFT_SHARE = 0.2
 
 
-class Noise(NamedTuple):
+class NoiseBeside(NamedTuple):
     """σ_y in units of x in [-1, 1], and the σ of white noise that is to be removed before; what the
     user should know of it."""
 
@@ -29,7 +29,7 @@ def noise_setting(help: str) -> Param:
     return Param("noise", "Noise", 0, 0, 50, 0.5, "of 255", help, auto=0)
 
 
-def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
+def noise_of(given: Given, values: Values, other: float = LEAST) -> NoiseBeside:
     """As stated, or as the prior tells it from texture; ``other`` if that finds none.
 
     What the prior does not take for white noise it could not remove before: then y is matched the
@@ -44,9 +44,9 @@ def noise_of(given: Given, values: Values, other: float = LEAST) -> Noise:
     else:
         found = told_apart(given.y, given.prior, given.raise_if_cancelled)
     if found is None or 0 < stated <= LEAST:
-        return Noise(stated or other)
+        return NoiseBeside(stated or other)
     notes = () if stated else (
         f"Noise of {127.5 * found.sigma:.1f} of 255 was found and removed first.",
     )
     found = found._replace(sigma=stated or found.sigma)
-    return Noise(max(LEAST, LEFT_SHARE * found.sigma), found.told, notes)
+    return NoiseBeside(max(LEAST, LEFT_SHARE * found.sigma), found.told, notes)

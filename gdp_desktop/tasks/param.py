@@ -112,8 +112,7 @@ Values = Mapping[str, Any]
 
 
 def checked(settings: Sequence[Setting], given: Values, owner: str) -> dict[str, Any]:
-    """Every setting's value: the given ones checked, the rest by default; so is a file that does
-    not matter among the other values, which may have gone meanwhile.
+    """Every setting's value: the given ones checked, the rest by default.
 
     Raises TaskError, naming ``owner``, for an unknown key or a value that cannot be.
     """
@@ -122,15 +121,7 @@ def checked(settings: Sequence[Setting], given: Values, owner: str) -> dict[str,
         if key not in known:
             names = ", ".join(known) or "none"
             raise TaskError(f'"{owner}" has no parameter "{key}"; it has: {names}.')
-    values = {key: given.get(key, setting.default) for key, setting in known.items()}
-    return {
-        key: setting.check(values[key]) if _counts(setting, values) else setting.default
-        for key, setting in known.items()
-    }
-
-
-def _counts(setting: Setting, values: Values) -> bool:
-    return not isinstance(setting, FileParam) or visible(setting, values)
+    return {key: s.check(given.get(key, s.default)) for key, s in known.items()}
 
 
 def visible(setting: Setting, values: Values) -> bool:

@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.pyramid import Pyramid
 
-from .handmade import noise, smooth
+from .handmade import noise
 
 SHAPES = [(1024, 768), (1023, 511), (257, 1), (2, 999), (256, 256), (5, 5)]
 
@@ -24,28 +23,6 @@ def test_a_pixel_is_the_mean_of_the_four_it_stands_for() -> None:
     pixels = noise(512, 300, 3, 8)
     fours = pixels.reshape(256, 2, 150, 2, 3).astype(float).mean(axis=(1, 3))
     assert np.abs(Pyramid(pixels).levels[1] - fours).max() <= 0.5
-
-
-@pytest.mark.parametrize("bits", [8, 16])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_refreshing_a_part_is_as_good_as_building_anew(shape: tuple[int, int], bits: int) -> None:
-    pixels = noise(*shape, 3, bits)
-    pyramid = Pyramid(pixels)
-    random = np.random.default_rng(2)
-    for _ in range(12):
-        x, y = random.integers(-3, shape[1]), random.integers(-3, shape[0])
-        rect = Rect(int(x), int(y), *(int(side) for side in random.integers(1, 40, 2)))
-        part = rect.clamped(pyramid.size)
-        pixels[part.slices] ^= 0x5A
-        pyramid.refresh(rect)
-        for level, anew in zip(pyramid.levels, Pyramid(pixels).levels, strict=True):
-            assert np.array_equal(level, anew)
-
-
-def test_sixteen_bits_are_shown_as_eight() -> None:
-    pixels = smooth(300, 300)
-    assert np.array_equal(Pyramid(pixels.astype(np.uint16) * 257).levels[0], pixels)
-    assert Pyramid(pixels).levels[0] is pixels
 
 
 def test_the_level_has_at_least_the_resolution_of_the_screen() -> None:

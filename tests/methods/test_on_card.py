@@ -4,11 +4,11 @@ memory, the results are those of the processor, and large photos are not waited 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 import cv2
 import numpy as np
@@ -48,12 +48,15 @@ def one_lane(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def one_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenCV's differs in its last bits from a card's, of which slopes through the network make
-    6e-4."""
-    def taken(values: np.ndarray, logarithm: np.ndarray) -> None:
-        torch.log(torch.from_numpy(values), out=torch.from_numpy(logarithm))
+    """OpenCV's, and its exponential, differ in their last bits from a card's, of which slopes
+    through the network make 6e-4."""
+    def taken(
+        function: Callable[..., torch.Tensor], values: np.ndarray, answer: np.ndarray
+    ) -> None:
+        function(torch.from_numpy(values), out=torch.from_numpy(answer))
 
-    monkeypatch.setattr(cv2, "log", taken)
+    monkeypatch.setattr(cv2, "log", partial(taken, torch.log))
+    monkeypatch.setattr(cv2, "exp", partial(taken, torch.exp))
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])

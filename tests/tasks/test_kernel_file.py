@@ -119,13 +119,6 @@ def test_what_cannot_be_a_kernel_is_refused_in_one_sentence(name: str, tmp_path:
     assert text.endswith(".") and "\n" not in text and len(text) < 200
 
 
-def test_a_kernel_file_that_does_not_matter_may_have_gone(tmp_path: Path) -> None:
-    task, gone = task_named("deblurring"), str(tmp_path / "gone.png")
-    with pytest.raises(TaskError, match="no such file"):
-        task.values({"kind": "file", "kernel": gone})
-    assert task.values({"kind": "gaussian", "kernel": gone}) == task.values({"kind": "gaussian"})
-
-
 def test_a_kernel_must_be_given_where_it_is_asked_for(tmp_path: Path) -> None:
     task, y = task_named("deblurring"), torch.zeros(1, 3, 64, 96)
     with pytest.raises(TaskError, match="kernel"):

@@ -97,10 +97,6 @@ class ElidedLabel(QLabel):
         self._whole = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    @property
-    def whole(self) -> str:
-        return self._whole
-
     def set_text(self, text: str) -> None:
         self._whole = text
         self._cut()
