@@ -3,7 +3,7 @@
 Values are in [0, 1] unless said; every function is elementwise and differentiable.  Each comes in
 two pieces that meet at a threshold, and is written as the sum of what happens below and above it:
 choosing by ``where``, and ``pow``, take twenty times as long as adding and clamping.  What is only
-on the way is changed in place, which spares the caches.
+on the way is changed in place, which takes half the time of a new picture.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from torch.autograd.function import FunctionCtx
 LINE_END = 0.04045
 LINE_END_LIGHT = LINE_END / 12.92
 # What the curve says there: the standard's numbers meet to seven digits.
-CURVE_START_LIGHT = ((LINE_END + 0.055) / 1.055) ** 2.4
-CURVE_START = 1.055 * LINE_END_LIGHT ** (1 / 2.4) - 0.055
+POWER_START_LIGHT = (LINE_END + 0.055) ** 2.4
+POWER_START = LINE_END_LIGHT ** (1 / 2.4)
 
 # With AVX-512 a power of 2 takes a third of the time of one of e.
 LN_2 = math.log(2)
@@ -37,7 +37,7 @@ class _Log(torch.autograd.Function):
 
     @staticmethod
     def forward(values: torch.Tensor) -> torch.Tensor:
-        return _by_opencv(cv2.log, values.contiguous()) if values.is_cpu else values.log()
+        return _log_in_place(values.clone())
 
     @staticmethod
     def setup_context(
@@ -60,18 +60,16 @@ class _Power(torch.autograd.Function):
 
     @staticmethod
     def forward(values: torch.Tensor, exponent: float) -> torch.Tensor:
-        if not values.is_cpu:
-            return values.log().mul_(exponent).exp_()
-        power = _by_opencv(cv2.log, values.contiguous()).mul_(exponent)
-        return _by_opencv(cv2.exp, power, into=power)
+        return _power_in_place(values.clone(), exponent)
 
     @staticmethod
     def setup_context(
         ctx: FunctionCtx, inputs: tuple[torch.Tensor, float], output: torch.Tensor
     ) -> None:
         values, ctx.exponent = inputs  # type: ignore[attr-defined]
-        ctx.save_for_backward(values, output)
-        ctx.save_for_forward(values, output)
+        # Not the output, so that whoever gets it may change it in place.
+        ctx.save_for_backward(values)
+        ctx.save_for_forward(values)
 
     @staticmethod
     def backward(ctx: FunctionCtx, slope: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -79,26 +77,46 @@ class _Power(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: FunctionCtx, slope: torch.Tensor, _: None) -> torch.Tensor:
-        values, power = ctx.saved_tensors  # type: ignore[attr-defined]
-        return slope * (ctx.exponent * power / values)  # type: ignore[attr-defined]
+        (values,), exponent = ctx.saved_tensors, ctx.exponent  # type: ignore[attr-defined]
+        return slope * exponent * _Power.apply(values, exponent - 1)
+
+
+def _log(values: torch.Tensor) -> torch.Tensor:
+    """The logarithm of values that nobody else has, without gradients in their place: the way
+    through a Function takes as long as the logarithm of a small picture."""
+    return _Log.apply(values) if torch.is_grad_enabled() else _log_in_place(values)
+
+
+def _power(values: torch.Tensor, exponent: float) -> torch.Tensor:
+    """values^exponent, like ``_log``."""
+    if torch.is_grad_enabled():
+        return _Power.apply(values, exponent)
+    return _power_in_place(values, exponent)
+
+
+def _log_in_place(values: torch.Tensor) -> torch.Tensor:
+    return _by_opencv(cv2.log, values) if values.is_cpu else values.log_()
+
+
+def _power_in_place(values: torch.Tensor, exponent: float) -> torch.Tensor:
+    if not values.is_cpu:
+        return values.log_().mul_(exponent).exp_()
+    return _by_opencv(cv2.exp, _by_opencv(cv2.log, values).mul_(exponent))
 
 
 def _by_opencv(
-    function: Callable[[np.ndarray, np.ndarray], object], values: torch.Tensor,
-    into: torch.Tensor | None = None,
+    function: Callable[[np.ndarray, np.ndarray], object], values: torch.Tensor
 ) -> torch.Tensor:
-    """An elementwise ``function`` of OpenCV's, of contiguous values in main memory."""
-    answer = torch.empty_like(values) if into is None else into
-    function(values.view(-1, 1).numpy(), answer.view(-1, 1).numpy())
-    return answer
+    """An elementwise ``function`` of OpenCV's in the place of values in main memory."""
+    values = values.contiguous()
+    pixels = values.view(-1, 1).numpy()
+    function(pixels, pixels)
+    return values
 
 
 def decode(encoded: torch.Tensor) -> torch.Tensor:
     """sRGB values to linear light (IEC 61966-2-1)."""
-    line = encoded.clamp(0, LINE_END).mul_(1 / 12.92)
-    above = _decoded_curve(encoded.clamp(LINE_END, 1)) - CURVE_START_LIGHT
-    # Rounding must not make black darker than black.
-    return line.add_(above.clamp_(min=0))
+    return _decoded(encoded, encoded + 0.055)
 
 
 def decode_slope(encoded: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
@@ -110,8 +128,9 @@ def decode_slope(encoded: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
 def encode(linear: torch.Tensor) -> torch.Tensor:
     """Linear light to sRGB values; above 1 the curve goes on."""
     line = linear.clamp(0, LINE_END_LIGHT).mul_(12.92)
-    above = _encoded_curve(linear.clamp(min=LINE_END_LIGHT)).sub_(0.055 + CURVE_START)
-    return line.add_(above.clamp_(min=0))
+    above = _power(linear.clamp(min=LINE_END_LIGHT), 1 / 2.4).sub_(POWER_START)
+    # Rounding must not make black darker than black.
+    return line.add_(above.clamp_(min=0), alpha=1.055)
 
 
 def encode_slope(linear: torch.Tensor, encoded: torch.Tensor) -> torch.Tensor:
@@ -136,23 +155,38 @@ def roll_off_slope(linear: torch.Tensor) -> torch.Tensor:
 def undo_roll_off(rolled: torch.Tensor) -> torch.Tensor:
     """The inverse of roll_off on [0, 1)."""
     room = (rolled.clamp(SHOULDER_START, SHOULDER_END) - 1).mul_(-1 / ROOM)
-    return rolled.clamp(max=SHOULDER_START).sub_(_Log.apply(room), alpha=ROOM)
+    return rolled.clamp(max=SHOULDER_START).sub_(_log(room), alpha=ROOM)
 
 
-def undo_roll_off_slope(rolled: torch.Tensor) -> torch.Tensor:
-    """d undo_roll_off / d rolled; 0 where it has stopped."""
-    room = 1 - rolled.clamp(SHOULDER_START, SHOULDER_END)
-    return room.reciprocal_().mul_(ROOM).mul_(_is_below(rolled, SHOULDER_END))
+def dimmed_with_slope(
+    encoded: torch.Tensor, light: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """encode(light · undo_roll_off(decode(encoded))) for ``light`` in (0, 1], and its derivative.
+
+    The chain rule by hand and, as this is most of guidance, with every picture that has done its
+    part giving its place to another: half the time of calling the curves and their slopes one by
+    one, a quarter of walking back through the powers.  Without gradients.
+    """
+    shifted = encoded + 0.055
+    rolled = _decoded(encoded, shifted)
+    # 2.4 of this slope and 1 / 2.4 of that of ``encode`` are left out.
+    slope = torch.div(rolled, shifted, out=shifted).clamp_(min=1 / (2.4 * 12.92))
+    slope *= _is_below(rolled, SHOULDER_END)
+    room = rolled.clamp(SHOULDER_START, SHOULDER_END).sub_(1).mul_(-1 / ROOM)
+    slope /= room
+    slope *= light
+    dim = rolled.clamp_(max=SHOULDER_START).sub_(_log(room), alpha=ROOM).mul_(light)
+    dimmed = encode(dim)
+    slope *= torch.add(dimmed, 0.055, out=room).div_(dim).clamp_(max=2.4 * 12.92)
+    return dimmed, slope
 
 
-def _decoded_curve(encoded: torch.Tensor) -> torch.Tensor:
-    """((encoded + 0.055) / 1.055)^2.4"""
-    return _Power.apply((encoded + 0.055).mul_(1 / 1.055), 2.4)
-
-
-def _encoded_curve(linear: torch.Tensor) -> torch.Tensor:
-    """1.055 · linear^(1 / 2.4); the curve is 0.055 below."""
-    return _Power.apply(linear, 1 / 2.4) * 1.055
+def _decoded(encoded: torch.Tensor, shifted: torch.Tensor) -> torch.Tensor:
+    """``decode``, told encoded + 0.055."""
+    line = encoded.clamp(0, LINE_END).mul_(1 / 12.92)
+    above = _power(shifted.clamp(LINE_END + 0.055, 1.055), 2.4).sub_(POWER_START_LIGHT)
+    # Rounding must not make black darker than black.
+    return line.add_(above.clamp_(min=0), alpha=1.055**-2.4)
 
 
 def _is_below(values: torch.Tensor, threshold: float) -> torch.Tensor:

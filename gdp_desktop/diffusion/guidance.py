@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 
@@ -75,30 +77,35 @@ class Guidance:
         if self.learn:
             for measurement in self.measurements:
                 measurement.degradation.fit(x0, measurement.y)
-        shift = self._solve(x0, x0_std)
-        return (x0 + shift).clamp(-1, 1)
+        return self._solve(x0, x0_std).add_(x0).clamp_(-1, 1)
 
     def _solve(self, x0: torch.Tensor, x0_std: float) -> torch.Tensor:
-        linearised = [_linearise(m, x0) for m in self.measurements]
-        pull = -quality_gradient(self.quality, x0) if self.pull is None else self.pull.clone()
-        for term in linearised:
-            pull += term.adjoint(term.precision * term.residual)
-
-        blocks = self._blocks(linearised)
+        terms = [_linearise(m, x0) for m in self.measurements]
+        blocks = self._blocks(terms)
         if blocks is not None:
-            return solve_blocks(self._diagonal(linearised, x0, x0_std), blocks, pull)
+            pulls = [term.pull() for term in terms if isinstance(term, _Pointwise)]
+            pulls += self._wishes(x0)
+            inverse = self._diagonal(terms, x0, x0_std).reciprocal_()
+            return solve_blocks(inverse, blocks, reduce(torch.add, pulls) if pulls else 0.0)
 
         def curvature(direction: torch.Tensor) -> torch.Tensor:
             bent = direction / x0_std**2
-            for term in linearised:
+            for term in terms:
                 bent = bent + term.adjoint(term.precision * term.forward(direction))
             return bent
 
-        precondition = self._preconditioner(linearised, x0, x0_std)
+        pull = reduce(torch.add, [term.pull() for term in terms] + self._wishes(x0))
+        precondition = self._preconditioner(terms, x0, x0_std)
         return conjugate_gradients(curvature, pull, precondition, self.solver_steps)
 
+    def _wishes(self, x0: torch.Tensor) -> list[torch.Tensor]:
+        """-∇Q(x0), if there is anything to wish for."""
+        if self.pull is not None:
+            return [self.pull]
+        return [-quality_gradient(self.quality, x0)] if self.quality else []
+
     def _preconditioner(
-        self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
+        self, terms: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
     ) -> Linear:
         """Nearly the inverse of the curvature: exact for the prior and one D whose singular values
         are known, be it only that of the coarser size, else value by value (Jacobi)."""
@@ -109,32 +116,31 @@ class Guidance:
                 if spectrum is not None:
                     bent = 1 / x0_std**2 + precision * spectrum.singular.square()
                     return _divided_by(bent, spectrum)
-        return jacobi(self._diagonal(linearised, x0, x0_std))
+        return jacobi(self._diagonal(terms, x0, x0_std))
 
     def _diagonal(
-        self, linearised: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
+        self, terms: Sequence[_Linearised], x0: torch.Tensor, x0_std: float
     ) -> torch.Tensor:
         """What the prior and the pointwise measurements contribute to the curvature."""
         diagonal = torch.full_like(x0, 1 / x0_std**2)
-        for term in linearised:
-            if term.slope is not None:
-                bent = term.precision * term.slope.square()
-                # y may be several photos of one x.
-                diagonal += bent.sum(dim=0, keepdim=True) if len(bent) > len(x0) else bent
+        for term in terms:
+            if isinstance(term, _Pointwise):
+                diagonal += term.bent()
         return diagonal
 
-    def _blocks(self, linearised: Sequence[_Linearised]) -> list[Block] | None:
-        """Side and precision of every block mean, the finest first; None if a measurement is
-        neither pointwise nor a block mean, or the blocks do not lie in each other."""
+    def _blocks(self, terms: Sequence[_Linearised]) -> list[Block] | None:
+        """The block means, the finest first; None if a measurement is neither pointwise nor a block
+        mean, or the blocks do not lie in each other."""
         blocks: list[Block] = []
-        for term, measurement in zip(linearised, self.measurements, strict=True):
+        for term, measurement in zip(terms, self.measurements, strict=True):
             degradation = measurement.degradation
             if isinstance(degradation, BlockMean):
-                blocks.append((degradation.factor, term.precision))
-            elif term.slope is None:
+                pull = term.precision * term.residual
+                blocks.append(Block(degradation.factor, term.precision, pull))
+            elif not isinstance(term, _Pointwise):
                 return None
-        blocks.sort(key=lambda block: block[0])
-        nested = all(b[0] % a[0] == 0 for a, b in pairwise(blocks))
+        blocks.sort(key=lambda block: block.side)
+        nested = all(b.side % a.side == 0 for a, b in pairwise(blocks))
         return blocks if nested else None
 
 
@@ -142,52 +148,79 @@ def _divided_by(bent: torch.Tensor, spectrum: Spectrum) -> Linear:
     return lambda gradient: spectrum.v(spectrum.vt(gradient) / bent.to(gradient))
 
 
-Block = tuple[int, "float | torch.Tensor"]
+class Block(NamedTuple):
+    """The means over side × side values, of so much ``weight``, and what is to be seen in them
+    beside what is to be seen in the values themselves."""
+
+    side: int
+    weight: float | torch.Tensor
+    pull: float | torch.Tensor = 0.0
 
 
 def solve_blocks(
-    diagonal: torch.Tensor, blocks: Sequence[Block], pull: torch.Tensor
+    inverse: torch.Tensor, blocks: Sequence[Block], pull: torch.Tensor | float
 ) -> torch.Tensor:
-    """d with (diagonal + Σ weight·BᵀB)·d = pull, B the means of blocks that lie in each other.
+    """d with (diagonal + Σ weight·BᵀB)·d = pull + Σ Bᵀ·(pull of the block), B the means of blocks
+    that lie in each other; ``inverse`` is 1 / diagonal.
 
     Every mean adds a matrix of rank one per block, so the inverse follows from the one without it
     (Sherman and Morrison 1950); exact, and no value depends on others than those of its block.
     """
     if not blocks:
-        return pull / diagonal
-    *finer, (side, weight) = blocks
-    ones = solve_blocks(diagonal, finer, torch.full_like(pull, 1 / side**2))  # of Bᵀ1
-    alone = solve_blocks(diagonal, finer, pull)
-    excess = weight * block_mean(alone, side) / (1 + weight * block_mean(ones, side))
-    return alone - ones * spread(excess, side)
+        return inverse * pull
+    *finer, (side, weight, of_means) = blocks
+    alone = solve_blocks(inverse, finer, pull)
+    ones = solve_blocks(inverse, [Block(b.side, b.weight) for b in finer], 1.0)
+    per_block = block_mean(ones, side) / side**2  # B of the answer to Bᵀ1
+    excess = weight * (block_mean(alone, side) + of_means * per_block) / (1 + weight * per_block)
+    return alone.addcmul_(ones, spread((of_means - excess) / side**2, side))
 
 
 @dataclass(frozen=True)
 class _Linearised:
-    """D around x0: y - D(x0), the Jacobian J and its adjoint Jᵀ as functions.
-
-    ``slope``: where every value of y follows from one value of x, what J multiplies them with.
-    """
+    """D around x0: y - D(x0), the Jacobian J and its adjoint Jᵀ as functions."""
 
     residual: torch.Tensor
+    precision: float | torch.Tensor
     forward: Linear
     adjoint: Linear
-    precision: float | torch.Tensor
-    slope: torch.Tensor | None
+
+    def pull(self) -> torch.Tensor:
+        """Minus the gradient of ½·Σ precision·(y - D(x))² at x0, its shape."""
+        return self.adjoint(self.precision * self.residual)
+
+
+@dataclass(frozen=True)
+class _Pointwise(_Linearised):
+    """The same where every value of y follows from one of x: J multiplies them with ``slope``,
+    (N, 3, H, W), or (n, 3, H, W) where y is so many photos of one x."""
+
+    slope: torch.Tensor
+    of_several: bool = False
+
+    def pull(self) -> torch.Tensor:
+        return self._of_x(self._stiffness * self.residual)
+
+    def bent(self) -> torch.Tensor:
+        """The second derivative at x0, its shape."""
+        return self._of_x(self._stiffness * self.slope)
+
+    @cached_property
+    def _stiffness(self) -> torch.Tensor:
+        return self.precision * self.slope
+
+    def _of_x(self, values: torch.Tensor) -> torch.Tensor:
+        return values.sum(dim=0, keepdim=True) if self.of_several else values
 
 
 def _linearise(measurement: Measurement, x0: torch.Tensor) -> _Linearised:
-    degradation = measurement.degradation
-    forward: Linear
-    adjoint: Linear
-    slope: torch.Tensor | None = None
-    if degradation.pointwise and measurement.y.shape == x0.shape:
+    y, degradation, precision = measurement.y, measurement.degradation, measurement.precision
+    if degradation.pointwise and y.shape == x0.shape:
         predicted, slope = degradation.slope(x0)
-        forward = adjoint = slope.mul
-    else:
-        predicted, forward, adjoint = degradation.linearised(x0)
-        if degradation.pointwise:
-            slope = forward(torch.ones_like(x0))
-    return _Linearised(
-        measurement.y - predicted, forward, adjoint, measurement.precision, slope
-    )
+        return _Pointwise(y - predicted, precision, slope.mul, slope.mul, slope)
+    predicted, forward, adjoint = degradation.linearised(x0)
+    if degradation.pointwise:
+        slope = forward(torch.ones_like(x0))
+        several = len(slope) > len(x0)
+        return _Pointwise(y - predicted, precision, forward, adjoint, slope, several)
+    return _Linearised(y - predicted, precision, forward, adjoint)

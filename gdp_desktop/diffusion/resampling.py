@@ -22,6 +22,10 @@ def block_mean(image: torch.Tensor, side: int) -> torch.Tensor:
 
 def spread(image: torch.Tensor, side: int) -> torch.Tensor:
     """(N, C, H, W) -> (N, C, side·H, side·W), every value side × side times."""
+    if side == 2:
+        # A value and itself as a complex number: a quarter of the time of interpolating.
+        columns = torch.view_as_real(torch.complex(image, image)).flatten(-2)
+        return torch.stack((columns, columns), -2).flatten(-3, -2)
     return F.interpolate(image, scale_factor=side, mode="nearest")
 
 

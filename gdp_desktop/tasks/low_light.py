@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from gdp_desktop.degradations.light import (
     decode,
     decode_slope,
+    dimmed_with_slope,
     encode,
     encode_slope,
     roll_off,
     roll_off_slope,
     undo_roll_off,
-    undo_roll_off_slope,
 )
 from gdp_desktop.degradations.light_factor import LightFactor
 from gdp_desktop.degradations.noise import noise_to_remove
@@ -77,16 +77,7 @@ class LowLight(Degradation):
         return 2 * (dimmed + self._haze_at(x)) - 1
 
     def slope(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # The chain rule by hand: half the time of walking back through the powers.
-        encoded = unit(x)
-        rolled = decode(encoded)
-        radiance = undo_roll_off(rolled)
-        light = self.log_factor.exp() * self.light
-        dim = light * radiance
-        dimmed = encode(dim)
-        slope = encode_slope(dim, dimmed) * light
-        slope *= undo_roll_off_slope(rolled)
-        slope *= decode_slope(encoded, rolled)
+        dimmed, slope = dimmed_with_slope(unit(x), self.log_factor.exp() * self.light)
         return dimmed.add_(self._haze_at(x)).mul_(2).sub_(1), slope
 
     def initial(self, y: torch.Tensor) -> torch.Tensor:

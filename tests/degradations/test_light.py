@@ -10,12 +10,12 @@ from gdp_desktop.degradations.light import (
     SHOULDER_START,
     decode,
     decode_slope,
+    dimmed_with_slope,
     encode,
     encode_slope,
     roll_off,
     roll_off_slope,
     undo_roll_off,
-    undo_roll_off_slope,
 )
 
 UNIT = torch.linspace(0, 1, 20_001, dtype=torch.float64)
@@ -79,7 +79,6 @@ def test_gradients(curve) -> None:
 
 @pytest.mark.parametrize(("curve", "slope"), [
     (decode, decode_slope), (encode, encode_slope),
-    (undo_roll_off, lambda rolled, _: undo_roll_off_slope(rolled)),
     (roll_off, lambda linear, _: roll_off_slope(linear)),
 ])
 def test_slopes_by_hand_are_those_of_the_curve(curve, slope) -> None:
@@ -92,3 +91,32 @@ def test_slopes_by_hand_are_those_of_the_curve(curve, slope) -> None:
     near = ((x > 0.0392) & (x < LINE_END)) | ((x > 0.00302) & (x < LINE_END_LIGHT))
     torch.testing.assert_close(by_hand[~near], true[~near], rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(by_hand[near], true[near], rtol=0.018, atol=0)
+
+
+def test_dimming_and_its_slope_by_hand_are_those_of_the_curves() -> None:
+    x = torch.linspace(0, 1, 9998, dtype=torch.float64)
+    for light in (0.002, 0.1, 1.0):
+        encoded = x.clone().requires_grad_(True)
+        true = encode(light * undo_roll_off(decode(encoded)))
+        true_slope = torch.autograd.grad(true.sum(), encoded)[0]
+        with torch.no_grad():
+            dimmed, slope = dimmed_with_slope(x, torch.tensor(light, dtype=torch.float64))
+        torch.testing.assert_close(dimmed, true.detach(), rtol=0, atol=1e-12)
+        # Right below the end of either straight line the curve's slope may count.
+        dim = light * undo_roll_off(decode(x))
+        near = ((x > 0.0392) & (x < LINE_END)) | (
+            (dim > 0.00302) & (dim < LINE_END_LIGHT)
+        )
+        torch.testing.assert_close(slope[~near], true_slope[~near], rtol=1e-5, atol=1e-9)
+        torch.testing.assert_close(slope[near], true_slope[near], rtol=0.036, atol=0)
+
+
+def test_what_a_curve_is_given_stays_as_it_is() -> None:
+    with torch.no_grad():
+        for curve in (decode, encode, roll_off, undo_roll_off):
+            given = UNIT.clone()
+            curve(given)
+            assert torch.equal(given, UNIT)
+        light = torch.full_like(UNIT, 0.3)
+        dimmed_with_slope(given, light)
+        assert torch.equal(given, UNIT) and bool((light == 0.3).all())
