@@ -102,9 +102,10 @@ def plan(request: Request) -> Plan:
         summary=partial(summary, request.out),
         notes={
             "photos": "made: a smooth dark picture with noise, JPEG of quality 95",
-            "seconds": "of a photo: from reading it to having saved it; of an evaluation or a "
-                       "product: the best of several; reckoned: those of one evaluation times "
-                       "the windows of all steps, nothing ran as long",
+            "seconds": "of a photo: from reading it to having saved it; of many: of all of them, "
+                       "without the start of the program; of an evaluation or a product: the best "
+                       "of several; reckoned: those of one evaluation times the windows of all "
+                       "steps, nothing ran as long",
             "peak_mib": "the most that a process of its own held in main memory",
             "overhead": "seconds ÷ the time that the same pixels take in evaluations alone, of the "
                         "shape that they have at full size, by the middle one of several right "
@@ -188,7 +189,8 @@ class Measurements:
         }
 
     def many(self, jobs: int) -> Figures:
-        """Small photos in one process, so many at once; the seconds are of all, and of loading."""
+        """Small photos in one process, so many at once; the seconds are of all, from reading the
+        prior on."""
         recipe = Recipe(
             TASK, seed=self._request.seed, prior=self._request.prior, device=self._loaded.device
         )

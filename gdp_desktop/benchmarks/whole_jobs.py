@@ -23,10 +23,13 @@ PACKAGE = Path(__file__).resolve().parents[2]
 # Reports, peak memory in MiB if the system tells, and seconds.
 Restored = tuple[list[dict], float | None, float]
 
-# The process tells its peak itself: what the system tells of a child counts its parent's, too.
+# The process tells its peak itself: what the system tells of a child counts its parent's, too.  Its
+# start is left out, as a report leaves it out.
 RESTORE_AND_TELL_COST = """
 import json, time
-from gdp_desktop.commands import main
+from gdp_desktop.commands import main, settle_environment
+settle_environment()
+import gdp_desktop.commands.restore
 started = time.monotonic()
 main()
 seconds = time.monotonic() - started
@@ -73,7 +76,7 @@ def made_photo(folder: Path, megapixels: float, seed: int) -> Path:
 
 def in_a_process(files: Sequence[Path], recipe: Recipe, *more: str) -> Restored:
     """The command ``restore`` on these files, with ``more`` options: its reports, its peak memory
-    in MiB if the system tells, and its seconds."""
+    in MiB if the system tells, and its seconds once the program is there."""
     command = [
         sys.executable, "-c", RESTORE_AND_TELL_COST, "restore", *map(str, files),
         "--task", recipe.task, "--seed", str(recipe.seed), "--device", recipe.device,

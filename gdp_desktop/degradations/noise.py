@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 import torch
-import torch.nn.functional as F
 
 from gdp_desktop.diffusion.at_once import side_by_side
 from gdp_desktop.diffusion.quantile import quantile
-from gdp_desktop.diffusion.resampling import halved
+from gdp_desktop.diffusion.resampling import block_mean, halved
 from gdp_desktop.diffusion.strips import in_strips
 
 LEVELS = 8  # as many as any photo has
@@ -163,16 +162,18 @@ def _without_frame(busy: torch.Tensor, rows: int) -> torch.Tensor:
 def _of_blocks(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Variance of the finest band, that of its diagonal part, and brightness, of every block."""
     finest, diagonal = _finest_band(y)
-    return (
-        F.avg_pool2d(finest, BLOCK).mean(dim=1).flatten(),
-        F.avg_pool2d(diagonal, BLOCK // 2).mean(dim=1).flatten(),
-        F.avg_pool2d(y, BLOCK).mean(dim=1).flatten(),
+    of_blocks = (
+        block_mean(finest, BLOCK // 2), block_mean(diagonal, BLOCK // 2), block_mean(y, BLOCK)
     )
+    variance, diagonal, level = (values.mean(dim=1).flatten() for values in of_blocks)
+    return variance, diagonal, level
 
 
 def _finest_band(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Energy of what the 2×2 means leave of y, at every pixel, and of its diagonal part in every
-    2×2 block."""
-    detail = y - F.interpolate(halved(y), scale_factor=2.0, mode="nearest")
-    across = y[..., ::2] - y[..., 1::2]
-    return detail.square_(), (across[..., ::2, :] - across[..., 1::2, :]).div_(4).square_()
+    """Energy of what the 2×2 means leave of y, and of its diagonal part, in every 2×2 block."""
+    above, below = y[..., ::2, :], y[..., 1::2, :]
+    total, change = above + below, above - below
+    across = total[..., ::2] - total[..., 1::2]
+    down = change[..., ::2] + change[..., 1::2]
+    diagonal = (change[..., ::2] - change[..., 1::2]).square_().mul_(1 / 16)
+    return (across.square_() + down.square_()).mul_(1 / 16).add_(diagonal), diagonal

@@ -15,9 +15,11 @@ QUARTER_BEFORE = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 def block_mean(image: torch.Tensor, side: int) -> torch.Tensor:
     """(N, C, H, W) -> (N, C, H/side, W/side) by means of side × side pixels; what is left over at
     the right and below does not count."""
-    if side == 2 and image.shape[-2] % 2 == 0 and image.shape[-1] % 2 == 0:
-        return halved(image)
-    return F.avg_pool2d(image, side)
+    if side % 2:
+        return F.avg_pool2d(image, side)
+    height, width = (n // side * side for n in image.shape[-2:])
+    half = halved(image[..., :height, :width])
+    return half if side == 2 else block_mean(half, side // 2)
 
 
 def spread(image: torch.Tensor, side: int) -> torch.Tensor:

@@ -156,6 +156,7 @@ class LowLight(Degradation):
         few = self._with(self.light[..., ::hop, ::hop], self.haze)
         return float(unit(few.initial(y[..., ::hop, ::hop])).mean())
 
+    @torch.no_grad()
     def fit(self, x0: torch.Tensor, y: torch.Tensor) -> None:
         """f: damped step to the least-squares factor in linear light, held at the wished exposure
         and white balance.  M: a gradient step on the mean residual with a smoothness term.  A few
