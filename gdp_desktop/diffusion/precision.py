@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TypeVar
 
 import torch
@@ -31,3 +32,12 @@ def in_channels_last(network: Network) -> Network:
     """The network with its convolutions' weights channel by channel, as CPU and GPU like them."""
     # torch's stubs do not know this form of Module.to.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def with_weights_in(network: Network, dtype: torch.dtype) -> Network:
+    """A copy whose convolutions and linear layers hold their weights in ``dtype``."""
+    converted = copy.deepcopy(network)
+    for module in converted.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.to(dtype)
+    return converted

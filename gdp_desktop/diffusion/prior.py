@@ -11,7 +11,12 @@ from torch import nn
 
 from gdp_desktop.diffusion.at_once import each_at_once, without_gradients
 from gdp_desktop.diffusion.layers import EpsNetwork
-from gdp_desktop.diffusion.precision import bfloat16_pays, half_precision, in_channels_last
+from gdp_desktop.diffusion.precision import (
+    bfloat16_pays,
+    half_precision,
+    in_channels_last,
+    with_weights_in,
+)
 from gdp_desktop.diffusion.row_wise import Waiting, Walk
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet
@@ -106,6 +111,8 @@ class UNetPrior:
     window: int = 512
     halo: int = 32
     autocast: torch.dtype | None = None
+    # The network with its products' weights in that format: no evaluation has to convert them.
+    converted: UNet | None = None
 
     @property
     def stride(self) -> int:
@@ -142,8 +149,9 @@ class UNetPrior:
 
     def _walk(self, i: int, photos: int) -> Walk:
         log_sigma = torch.full((photos,), float(self.schedule.sigmas[i].log()), device=self.device)
+        network = self.converted if self.autocast and self.converted else self.network
         with self._precisely():
-            walk = self.network.walk(log_sigma)
+            walk = network.walk(log_sigma)
         waiting = Waiting()
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
@@ -176,7 +184,10 @@ class UNetPrior:
     def on(self, device: str) -> UNetPrior:
         network = in_channels_last(self.network).to(device).requires_grad_(False)
         autocast = torch.bfloat16 if bfloat16_pays(device) else None
-        return replace(self, network=network, device=torch.device(device), autocast=autocast)
+        return replace(
+            self, network=network, device=torch.device(device), autocast=autocast,
+            converted=with_weights_in(network, autocast) if autocast else None,
+        )
 
 
 Variance = Literal["small", "large", "learned"]

@@ -119,7 +119,10 @@ def notes_on(info: PriorInfo) -> tuple[str, ...]:
 
 def memory_of(prior: NetworkPrior) -> int:
     """Bytes that the weights take up."""
-    return sum(p.numel() * p.element_size() for p in prior.network.parameters())
+    networks: list[torch.nn.Module] = [prior.network]
+    if isinstance(prior, UNetPrior) and prior.converted is not None:
+        networks.append(prior.converted)
+    return sum(p.numel() * p.element_size() for n in networks for p in n.parameters())
 
 
 def picture_bytes_of(prior: NetworkPrior) -> float:

@@ -42,8 +42,8 @@ the result is on the whole; Fill light lifts the darkest parts further."""
 LOG_FACTOR_RANGE = (math.log(1 / 64), math.log(4))
 EXPOSURE_TRUST = 0.8
 HAZE_GRID = 16
-EXPOSED_PIXELS, EXPOSED_QUANTILES = 20_000, 500
-FITTED_PIXELS = 40_000
+# So many pixels tell the light of a whole photo, and so many quantiles how bright it will be.
+FEW_PIXELS, EXPOSED_QUANTILES = 20_000, 500
 # Each round tries so many factors at once and goes on between two of them: 15 bits.
 EXPOSURE_ROUNDS, EXPOSURE_TRIALS = 3, 32
 LARGEST_HAZE = 0.03  # of [0, 1]; more than that is light, not a veil
@@ -72,9 +72,7 @@ class LowLight(Degradation):
         self.register_buffer("haze", light.new_zeros(1, 1, HAZE_GRID, HAZE_GRID))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        radiance = undo_roll_off(decode(unit(x)))
-        dimmed = encode(self.log_factor.exp() * self.light * radiance)
-        return 2 * (dimmed + self._haze_at(x)) - 1
+        return self._dimmed(radiance_of(x))
 
     def slope(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         dimmed, slope = dimmed_with_slope(unit(x), self.log_factor.exp() * self.light)
@@ -128,32 +126,39 @@ class LowLight(Degradation):
             self.haze.copy_(coarse.haze)
 
     def expose(self, y: torch.Tensor, subject: torch.Tensor | None = None) -> None:
-        """Scales f so that ``initial(y)`` has the mean ``exposure`` (a search), where ``subject``
-        (1, 1, H, W) is 1 if it is given; of a large photo every n-th pixel tells its mean, and of
-        their light a few hundred quantiles."""
-        hop = _hop(y, EXPOSED_PIXELS)
-        y, few = y[..., ::hop, ::hop], self._with(self.light[..., ::hop, ::hop], self.haze)
+        """Scales f so that ``initial(y)`` has the mean ``exposure``, where ``subject`` (1, 1, H, W)
+        is 1 if it is given."""
+        few, hop = self._few(y)
+        measured = few._measured_light(y[..., ::hop, ::hop])
+        shown = None if subject is None else subject[0, 0, ::hop, ::hop] > 0
+        self.log_factor.copy_(few._exposing(measured, shown))
+
+    def _exposing(
+        self, measured: torch.Tensor, shown: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """log f, (1, 3, 1, 1), with this balance of the channels, that brings the mean of what is
+        ``shown`` (H, W) of the ``measured`` light to the exposure (a search); a few hundred
+        quantiles of the light tell its mean."""
         balance = self.log_factor - self.log_factor.mean()
-        measured = few._measured_light(y) / (few.light * balance.exp())
-        if subject is not None and bool((shown := subject[0, 0, ::hop, ::hop] > 0).any()):
-            measured = measured[..., shown]
+        light = measured / (self.light * balance.exp())
+        if shown is not None and bool(shown.any()):
+            light = light[..., shown]
         # numpy sorts more than ten times as fast as torch.
-        ascending = torch.from_numpy(np.sort(measured.flatten().cpu().numpy()))
+        ascending = torch.from_numpy(np.sort(light.flatten().cpu().numpy()))
         group = -(-len(ascending) // EXPOSED_QUANTILES)
-        measured = ascending[group // 2 :: group]
+        light = ascending[group // 2 :: group]
         low, high = LOG_FACTOR_RANGE
         for _ in range(EXPOSURE_ROUNDS):
             factors = torch.linspace(low, high, EXPOSURE_TRIALS + 1)
-            means = encode(roll_off(measured / factors.exp()[:, None])).mean(dim=1)
+            means = encode(roll_off(light / factors.exp()[:, None])).mean(dim=1)
             too_bright = int((means > self.exposure).sum())
             low = float(factors[max(0, too_bright - 1)])
             high = float(factors[min(EXPOSURE_TRIALS, too_bright)])
-        self.log_factor.copy_(balance + (low + high) / 2)
+        return balance + (low + high) / 2
 
     def mean_brightness(self, y: torch.Tensor) -> float:
         """Of ``initial(y)``, in [0, 1]."""
-        hop = _hop(y, EXPOSED_PIXELS)
-        few = self._with(self.light[..., ::hop, ::hop], self.haze)
+        few, hop = self._few(y)
         return float(unit(few.initial(y[..., ::hop, ::hop])).mean())
 
     @torch.no_grad()
@@ -161,24 +166,30 @@ class LowLight(Degradation):
         """f: damped step to the least-squares factor in linear light, held at the wished exposure
         and white balance.  M: a gradient step on the mean residual with a smoothness term.  A few
         pixels tell both."""
-        hop = _hop(y, FITTED_PIXELS)
-        few = self._with(self.light[..., ::hop, ::hop], self.haze)
+        few, hop = self._few(y)
         dark, bright = y[..., ::hop, ::hop], x0[..., ::hop, ::hop]
-        self.log_factor.lerp_(few._explaining(dark, bright), FIT_DAMPING)
-        # Any factor explains y with some brightness of x; the exposure target decides.
-        explaining = self.log_factor.clone()
-        self.expose(y)
-        self.log_factor.lerp_(explaining, 1 - EXPOSURE_TRUST)
-        self._fit_haze(dark - few(bright), black_level(y))
-
-    def _explaining(self, y: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
-        """log f, (1, 3, 1, 1), of the least squares between y and f·L·x0 in linear light."""
-        measured = self._measured_light(y)
-        emitted = self.light * undo_roll_off(decode(unit(x0)))
+        measured, radiance = few._measured_light(dark), radiance_of(bright)
         # Clipped values say nothing about the factor.
-        known = ((y > -0.98) & (y < 0.98) & (x0 < 0.96)).float()
-        energy = (known * emitted.square()).sum() + 1e-8
-        factor = (known * measured * emitted).sum() / energy
+        known = ((dark > -0.98) & (dark < 0.98) & (bright < 0.96)).float()
+        self.log_factor.lerp_(few._explaining(measured, radiance, known), FIT_DAMPING)
+        # Any factor explains y with some brightness of x; the exposure target decides.
+        self.log_factor.lerp_(few._exposing(measured), EXPOSURE_TRUST)
+        self._fit_haze(dark - few._dimmed(radiance), black_level(y))
+
+    def _few(self, image: torch.Tensor) -> tuple[LowLight, int]:
+        """This degradation, with the same φ, for every n-th row and column of a large picture, and
+        n."""
+        hop = max(1, math.isqrt(image[0, 0].numel() // FEW_PIXELS))
+        return self._with(self.light[..., ::hop, ::hop], self.haze), hop
+
+    def _explaining(
+        self, measured: torch.Tensor, radiance: torch.Tensor, known: torch.Tensor
+    ) -> torch.Tensor:
+        """log f, (1, 3, 1, 1), of the least squares between the measured light and f·L·radiance
+        where it is ``known``, in {0, 1}; all of one shape."""
+        emitted = self.light * radiance
+        seen = known * emitted
+        factor = (seen * measured).sum() / ((seen * emitted).sum() + 1e-8)
         return factor.clamp(min=1e-6).log().clamp(*LOG_FACTOR_RANGE) + self._balance(measured)
 
     def _fit_haze(self, residual: torch.Tensor, most: float) -> None:
@@ -206,6 +217,11 @@ class LowLight(Degradation):
             "haze_mean": round(float(self.haze.mean()), 4),
         }
 
+    def _dimmed(self, radiance: torch.Tensor) -> torch.Tensor:
+        """The photo that so much light would have become."""
+        dimmed = encode(self.log_factor.exp() * self.light * radiance)
+        return 2 * (dimmed + self._haze_at(radiance)) - 1
+
     def _measured_light(self, y: torch.Tensor) -> torch.Tensor:
         return decode(unit(y) - self._haze_at(y))
 
@@ -213,9 +229,9 @@ class LowLight(Degradation):
         return F.interpolate(self.haze, size=image.shape[-2:], mode="bilinear")
 
 
-def _hop(image: torch.Tensor, pixels: int) -> int:
-    """n such that every n-th row and column are at least so many pixels, or all there are."""
-    return max(1, math.isqrt(image[0, 0].numel() // pixels))
+def radiance_of(x: torch.Tensor) -> torch.Tensor:
+    """The light, in [0, ∞), that x in [-1, 1] shows rolled off."""
+    return undo_roll_off(decode(unit(x)))
 
 
 def black_level(y: torch.Tensor) -> float:
@@ -286,16 +302,15 @@ def log_brightness(y: torch.Tensor) -> torch.Tensor:
 
 
 def box_mean(image: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean over (2·radius + 1)² pixels, at the border over what is there; from running sums, so
-    that a large radius costs no more than a small one."""
-    for dim in (-2, -1):
-        length = image.shape[dim]
-        sums = F.pad(image.double().cumsum(dim), (0, 0, 1, 0) if dim == -2 else (1, 0))
-        place = torch.arange(length, device=image.device)
-        first, end = (place - radius).clamp(min=0), (place + radius + 1).clamp(max=length)
-        count = (end - first).view(-1, 1) if dim == -2 else end - first
-        image = ((sums.index_select(dim, end) - sums.index_select(dim, first)) / count).to(image)
-    return image
+    """Mean over (2·radius + 1)² pixels of an image (1, 1, H, W) in main memory, at the border over
+    what is there; from running sums, so that a large radius costs no more than a small one."""
+
+    def sums(pixels: np.ndarray) -> np.ndarray:
+        side = (2 * radius + 1, 2 * radius + 1)
+        return cv2.boxFilter(pixels, -1, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
+
+    pixels = image[0, 0].numpy()
+    return torch.from_numpy(sums(pixels) / sums(np.ones_like(pixels)))[None, None]
 
 
 def linear_light(

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from gdp_desktop.diffusion.lanes import LanedPrior, Lanes, for_any_size, tiling_of, windows_of
+from gdp_desktop.diffusion.precision import with_weights_in
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.strips import ALIGNMENT
@@ -112,6 +113,20 @@ def test_half_precision_does_not_show_where_rows_were_cut() -> None:
     whole = prior(x_t, 4).x0
     assert not torch.equal(whole, replace(prior, autocast=None)(x_t, 4).x0)
     assert torch.allclose(for_any_size(prior, tiling_of(prior))(x_t, 4).x0, whole, atol=0.02)
+
+
+def test_weights_converted_beforehand_give_the_same_bytes() -> None:
+    prior, x_t = prior_and_photo(CONFIGS[2], 0.5, 64)
+    x_t = x_t[..., :64]
+    prior = replace(prior, autocast=torch.bfloat16)
+    converted = with_weights_in(prior.network, torch.bfloat16)
+    assert torch.equal(replace(prior, converted=converted)(x_t, 4).x0, prior(x_t, 4).x0)
+    # Where the format is left, so are its weights.
+    plain = replace(prior, autocast=None)
+    assert torch.equal(replace(plain, converted=converted)(x_t, 4).x0, plain(x_t, 4).x0)
+    slope = torch.ones_like(x_t)
+    for one in (prior, replace(prior, converted=converted)):
+        assert bool(one.pull_back(x_t, 4, slope).abs().sum() > 0)
 
 
 def test_rows_that_are_out_may_be_overwritten() -> None:
