@@ -31,6 +31,17 @@ DESCRIPTIVE_TAGS = (
 )
 
 _XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation\s*(?:=\s*["']|>)\s*)[0-9]""")
+# What XMP says of a file's own pixels and of what was appended to it, gain maps and films of phones
+# among them; a result has none of it.
+_OF_THE_FILE = (
+    rb"(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension|xmpNote:HasExtendedXMP"
+    rb"|(?:hdrgm|HDRGainMap|GCamera|GContainer|Container|GDepth|GImage|GAudio):\w+)"
+)
+_XMP_OF_THE_FILE = re.compile(
+    rb"""\s+%b\s*=\s*(?:"[^"]*"|'[^']*')|<(%b)(?:\s[^>]*)?(?:/>|>.*?</\1\s*>)"""
+    % (_OF_THE_FILE, _OF_THE_FILE),
+    re.DOTALL,
+)
 
 
 class Metadata(NamedTuple):
@@ -181,12 +192,13 @@ def exif_of(image: Image.Image) -> bytes | None:
 
 
 def xmp_of(image: Image.Image) -> bytes | None:
-    """The XMP packet of an open file, saying that its pixels stand upright; None without one."""
+    """The XMP packet of an open file, saying that its pixels stand upright and nothing of their
+    number or of what follows them; None without one."""
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if not xmp:
         return None
     packet = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
+    return _XMP_OF_THE_FILE.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", packet))
 
 
 def light_gathered(exif: bytes | None) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from gdp_desktop.image.files import mask_path, result_path
@@ -15,6 +16,8 @@ from gdp_desktop.ui.workbench import Workbench
 
 
 class FileActions(QObject):
+    warned = Signal(str)
+
     def __init__(
         self, window: QWidget, document: Document, workbench: Workbench, settings: Settings
     ) -> None:
@@ -43,25 +46,30 @@ class FileActions(QObject):
 
     def export_result(self) -> None:
         if path := self._document.path:
-            ask_target(self._window, "Export result", result_path(path), self._export, RESULTS)
+            export = self._of_the_open(self._workbench.export)
+            ask_target(self._window, "Export result", result_path(path), export, RESULTS)
 
     def load_mask(self) -> None:
-        ask_photos(self._window, "Load mask", self._settings.folder, self._load_mask,
-                   several=False)
+        load = self._of_the_open(self._workbench.load_mask)
+        ask_photos(self._window, "Load mask", self._settings.folder, load, several=False)
 
     def save_mask(self) -> None:
         if path := self._document.path:
-            ask_target(self._window, "Save mask", mask_path(path), self._save_mask, MASKS)
+            save = self._of_the_open(self._workbench.save_mask)
+            ask_target(self._window, "Save mask", mask_path(path), save, MASKS)
 
     def _remember_folder(self, paths: list[Path]) -> None:
         if paths:
             self._settings.folder = paths[0].parent
 
-    def _export(self, paths: list[Path]) -> None:
-        self._workbench.export(paths[0])
+    def _of_the_open(self, act: Callable[[Path], None]) -> Callable[[list[Path]], None]:
+        """``act`` on the file that is chosen, which is chosen for the photo that is open now."""
+        meant = self._document.photo
 
-    def _load_mask(self, paths: list[Path]) -> None:
-        self._workbench.load_mask(paths[0])
+        def chosen(paths: list[Path]) -> None:
+            if self._document.photo is meant:
+                act(paths[0])
+            else:
+                self.warned.emit("Another photo was opened while you chose a file; choose it again.")
 
-    def _save_mask(self, paths: list[Path]) -> None:
-        self._workbench.save_mask(paths[0])
+        return chosen

@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
         bench.noted.connect(self._status.showMessage)
         bench.informed.connect(self._inform)
         bench.warned.connect(self._warn)
+        self.files.warned.connect(self._warn)
         bench.queue_failed.connect(self._tell_of_failures)
         bench.unsaved.connect(self._unsaved.add)
         self._loader.saved.connect(self._on_saved)

@@ -147,6 +147,26 @@ def test_no_file_is_replaced_unasked(
     dialog.reject()
 
 
+@pytest.mark.parametrize("asked", ["export_result", "load_mask", "save_mask"])
+def test_a_file_chosen_for_a_photo_is_not_used_for_another(
+    asked: str, qtbot: QtBot, window: MainWindow, open_photo: OpenPhoto, make_photo: MakePhoto
+) -> None:
+    open_photo("first.png")
+    if asked == "save_mask":
+        window.actions_by_id["invert_mask"].trigger()
+    restore(qtbot, window)
+    other = make_photo("other.png")
+    before = other.read_bytes()
+    window.actions_by_id[asked].trigger()
+    dialog = window.findChild(QFileDialog)
+    open_photo("second.png")
+    dialog.filesSelected.emit([str(other.with_name("new.png") if asked != "load_mask" else other)])
+    assert "Another photo was opened while you chose a file" in message(window)
+    assert other.read_bytes() == before and not other.with_name("new.png").exists()
+    assert window.document.mask is None or window.document.mask.is_empty
+    dialog.reject()
+
+
 def test_a_raised_limit_holds_for_what_failed(
     qtbot: QtBot, window: MainWindow, engine: FakeEngine, make_photo: MakePhoto
 ) -> None:

@@ -297,10 +297,15 @@ def test_a_photo_no_longer_open_can_be_cancelled(
     open_photo("second.png")
     window.actions_by_id["run"].trigger()
     assert "Waiting for first.png…" in texts(window)
+    waited: list[bool] = []
+    window.queue.job_started.connect(
+        lambda *_: waited.append("Waiting for first.png…" in texts(window))
+    )
     engine.steps = 2
     with qtbot.waitSignal(window.document.result_changed, timeout=5000):
         take_offer(qtbot, window, "Cancel it")
     assert window.document.result.photo.path.name == "second.png"
+    assert waited == [False]
 
 
 def test_who_comes_back_finds_the_photo_at_work(

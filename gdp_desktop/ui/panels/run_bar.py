@@ -48,8 +48,7 @@ class RunBar(QWidget):
         self._button.setProperty("running", running)
         self._button.style().polish(self._button)
         self._bar.setVisible(running)
-        if running:
-            self.wait(GETTING_READY)
+        self.show_begun()
         self._show_idle()
 
     def allow(self, allowed: bool) -> None:
@@ -66,6 +65,11 @@ class RunBar(QWidget):
         self._is_stopping = True
         self._button.setEnabled(False)
         self.wait("Stopping…")
+
+    def show_begun(self) -> None:
+        """Nothing is waited for any more, and no step has been taken."""
+        if self._is_running and not self._is_stopping:
+            self.wait(GETTING_READY)
 
     def wait(self, text: str) -> None:
         """Something goes on, and nobody knows how long."""

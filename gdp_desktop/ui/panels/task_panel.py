@@ -156,6 +156,8 @@ class TaskPanel(Panel):
     def _show_waiting(self) -> None:
         if before := self._workbench.waits_for:
             self._run_bar.wait(f"Waiting for {before.name}…")
+        else:
+            self._run_bar.show_begun()
 
     def _show_task(self) -> None:
         task = self.task
