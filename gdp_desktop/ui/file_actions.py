@@ -70,6 +70,8 @@ class FileActions(QObject):
             if self._document.photo is meant:
                 act(paths[0])
             else:
-                self.warned.emit("Another photo was opened while you chose a file; choose it again.")
+                self.warned.emit(
+                    "Another photo was opened while you chose a file; choose it again."
+                )
 
         return chosen
