@@ -109,7 +109,7 @@ def measured(
             trial.task, trial.params, steps=STEPS, seed=request.seed, prior=request.prior,
             device=loaded.device,
         )
-        painted = load_mask(mask, load_photo(mask).size) if mask else None
+        painted = load_mask(mask) if mask else None
         try:
             told = prepare(Job(scene[0], recipe, painted, tuple(scene[1:]))).room.bytes
         except PhotoError as error:

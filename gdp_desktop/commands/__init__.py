@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -14,6 +13,7 @@ from gdp_desktop.commands.errors import BAD_USAGE, FAILED, INTERRUPTED, BadUsage
 from gdp_desktop.commands.heap import keep_freed_memory
 from gdp_desktop.commands.parser import COMMANDS, parser_for
 from gdp_desktop.image.errors import unexpected
+from gdp_desktop.image.writing import is_disk_full
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not is_disk_full(error):
             return _say(unexpected("This command", error), FAILED)
         return _say("The disk is full; make room on it and try again.", FAILED)
     except Exception as error:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from gdp_desktop.commands.parser import LARGEST_SEED
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.mask import Mask, load_mask
-from gdp_desktop.image.photo import load_photo
 from gdp_desktop.methods import method_named
 from gdp_desktop.restoration.job import Recipe, Report
 from gdp_desktop.restoration.prepare import checked_steps
@@ -94,7 +93,7 @@ def request_from(options: argparse.Namespace) -> Request:
 
 
 def usable_mask(path: Path) -> Mask:
-    mask = load_mask(path, load_photo(path).size)
+    mask = load_mask(path)
     if mask.is_empty:
         raise PhotoError(
             f"The mask {shown(path)} is black all over; paint white what is to be restored."

@@ -142,11 +142,12 @@ class Schedule:
             return self.evenly(1)
         return self.keep([k * len(self) // num_steps for k in range(num_steps)])
 
-    def karras(self, num_steps: int, start: int | None = None, rho: float = 7.0) -> Schedule:
+    def karras(self, num_steps: int, start: int | None = None) -> Schedule:
         """num_steps steps from ``start`` (default T-1) to 0, evenly spaced in σ^(1/ρ).
 
-        Karras et al. 2022, eq. 5, each σ taken to the nearest step there is.
+        Karras et al. 2022, eq. 5, with their ρ, each σ taken to the nearest step there is.
         """
+        rho = 7.0
         start = len(self) - 1 if start is None else start
         num_steps = min(num_steps, start + 1)
         low, high = float(self.sigmas[0]) ** (1 / rho), float(self.sigmas[start]) ** (1 / rho)

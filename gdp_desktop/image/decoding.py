@@ -28,6 +28,7 @@ from gdp_desktop.image.metadata import (
     exif_of_raw,
     exif_of_resolution,
     exif_of_tiff,
+    orientation_of,
     upright_exif,
     xmp_of,
 )
@@ -186,7 +187,7 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     # Other formats are asked last, as a PNG may hold its metadata behind the pixels.
     exif = exif if is_tiff else _exif_by(exif_of, image, notes) or exif_of_resolution(image)
     # cv2 turns a TIFF by this tag but does not know that XMP may have one, too.
-    turn = 1 if ORIENTATION in _tags(image) else _orientation(image)
+    turn = 1 if ORIENTATION in _tags(image) else orientation_of(image)
     pixels = _turned(channels.pixels, turn)
     alpha = None if channels.alpha is None else _turned(channels.alpha, turn)
     exif = _true_exif(exif, Size(pixels.shape[1], pixels.shape[0]), notes)
@@ -195,20 +196,8 @@ def _decoded(image: Image.Image, data: bytes, notes: list[str]) -> Decoded:
     return Decoded(pixels, alpha, title, metadata, tuple(notes))
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        exif = image.getexif()
-        if image.format in ("AVIF", "HEIF"):
-            # These are turned by a box of their own, here told as EXIF: XMP does not count.
-            exif = Image.Exif()
-            exif.load(image.info.get("exif", b""))
-        return int(exif.get(ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block is no reason to refuse the photo
-        return 1
-
-
 def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
-    """The array as EXIF ``orientation`` 1…8 wants it shown; anything else leaves it alone."""
+    """The array as EXIF ``orientation`` 1…8 wants it shown."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):

@@ -84,16 +84,14 @@ def mask_path(source: str | os.PathLike[str]) -> Path:
 
 
 def result_path(
-    source: str | os.PathLike[str],
-    out_dir: str | os.PathLike[str] | None = None,
-    suffix: str | None = None,
+    source: str | os.PathLike[str], out_dir: str | os.PathLike[str] | None = None
 ) -> Path:
-    """NAME-restored.EXT beside the source or in ``out_dir``; EXT is the source's or ``suffix``.
+    """NAME-restored.EXT beside the source or in ``out_dir``; EXT is the source's.
 
-    A suffix that cannot be saved becomes .png, and a name too long for a file system is cut.
+    One that cannot be saved becomes .png, and a name too long for a file system is cut.
     """
     source = Path(source)
-    ending = suffix or source.suffix
+    ending = source.suffix
     if ending.lower() not in SAVED_SUFFIXES:
         ending = ".png"
     room = _NAME_BYTES - len(os.fsencode(RESULT_MARK + ending)) - _ROOM_FOR_NUMBER

@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from gdp_desktop.image.errors import PhotoError, shown
 from gdp_desktop.image.geometry import Size
-from gdp_desktop.image.metadata import ORIENTATION
+from gdp_desktop.image.metadata import orientation_of
 from gdp_desktop.image.profiles import is_for_grey, to_srgb
 
 # The tables of ITU-T T.81, annex K, that quality 50 stands for; rows are vertical frequencies.
@@ -61,7 +61,7 @@ def read_compression(path: str | os.PathLike[str]) -> Compression | None:
         tables = [np.array(image.quantization[layer[3]]) for layer in layers]  # type: ignore[attr-defined]
         return Compression(
             Size(*image.size),
-            _orientation(image),
+            orientation_of(image),
             np.stack(tables).reshape(-1, 8, 8).astype(float),
             # A single component is never shrunk, whatever its factors say.
             tuple((across // layer[1], down // layer[2]) for layer in layers)
@@ -97,14 +97,6 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image | None:
         ) from error
     except Exception:  # what it is instead is not asked here
         return None
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        turn = int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # a damaged EXIF block
-        return 1
-    return turn if 1 <= turn <= 8 else 1
 
 
 def _kind(image: Image.Image) -> str:

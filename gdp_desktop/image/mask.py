@@ -134,14 +134,15 @@ def _coverage(rect: Rect, start: Point, end: Point, radius: float, hardness: flo
     return cv2.convertScaleAbs(np.maximum((radius + 0.5 - distance) * slope, 0))
 
 
-def load_mask(path: str | os.PathLike[str], size: Size) -> Mask:
-    """Read a picture as the mask of a photo of this ``size``: white restores, black keeps.
+def load_mask(path: str | os.PathLike[str], size: Size | None = None) -> Mask:
+    """Read a picture as the mask of a photo of this ``size``, or of one not known yet: white
+    restores, black keeps.
 
     Colours count by their lightness, and what is transparent keeps. Raises PhotoError, also for
     a picture of another size.
     """
     picture = load_photo(path)
-    if picture.size != size:
+    if size is not None and picture.size != size:
         raise PhotoError(
             f"The mask {shown(path)} has {picture.size.width} × {picture.size.height} pixels and "
             f"the photo {size.width} × {size.height}; choose a mask of the photo's size."

@@ -191,6 +191,20 @@ def exif_of(image: Image.Image) -> bytes | None:
     return with_start(image.info.get("exif"))
 
 
+def orientation_of(image: Image.Image) -> int:
+    """How the stored pixels are turned, EXIF's 1…8."""
+    try:
+        exif = image.getexif()
+        if image.format in ("AVIF", "HEIF"):
+            # These are turned by a box of their own, here told as EXIF: XMP does not count.
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+        turn = int(exif.get(ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block is no reason to refuse the photo
+        return 1
+    return turn if 1 <= turn <= 8 else 1
+
+
 def xmp_of(image: Image.Image) -> bytes | None:
     """The XMP packet of an open file, saying that its pixels stand upright and nothing of their
     number or of what follows them; None without one."""

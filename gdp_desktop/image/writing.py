@@ -14,6 +14,11 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _MISSING = {errno.ENOENT, errno.ENOTDIR}
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Whether a disk, a quota or what a file system allows a file to be is used up."""
+    return error.errno in _FULL
+
+
 def refuse_target(path: str | os.PathLike[str], *, overwrite: bool) -> None:
     """Raise PhotoError when ``path`` is clearly not a place to write to, before the long work."""
     path = Path(path)
@@ -115,7 +120,7 @@ def _read_only(path: Path) -> str:
 
 def _sentence(error: OSError, path: Path, size: int) -> str:
     name, folder = shown(path), printable(path.parent)
-    if error.errno in _FULL:
+    if is_disk_full(error):
         megabytes = -(-size // 1_000_000)
         return f"The disk is full: {name} needs {megabytes} MB; nothing was written."
     if error.errno in _FORBIDDEN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import secrets
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from gdp_desktop.diffusion.checkpoints import CheckpointError, sha256_of
 from gdp_desktop.image.errors import printable, shown
+from gdp_desktop.image.writing import is_disk_full
 from gdp_desktop.priors.checks import refuse_damaged_copy, refuse_no_answer
 from gdp_desktop.priors.formats import read_prior
 from gdp_desktop.priors.places import (
@@ -27,7 +27,6 @@ from gdp_desktop.priors.shelf import PriorInfo, describe
 from gdp_desktop.priors.weights import open_weights
 
 CHUNK = 1 << 20
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # (done, total), total 0 where nobody knows; may raise to stop.
 OnBytes = Callable[[int, int], None]
 
@@ -139,7 +138,7 @@ def refuse_full_disk(folder: Path, size: int) -> None:
 
 
 def writing_failed(error: OSError, folder: Path) -> str:
-    if error.errno in FULL:
+    if is_disk_full(error):
         return f"The disk is full in {printable(folder)}; make room and try again."
     return (
         f"The folder for priors {printable(folder)} cannot be written "

@@ -72,9 +72,10 @@ class BicubicDownsampling(Shrinking):
         return 2 * len(self.profile)  # there and back again, as in Blur
 
 
-def keys_cubic(offsets: torch.Tensor, a: float = -0.5) -> torch.Tensor:
-    """The cubic convolution kernel (Keys 1981, eq. 4 with its free parameter a) at ``offsets``."""
-    size = offsets.abs()
+def keys_cubic(offsets: torch.Tensor) -> torch.Tensor:
+    """The cubic convolution kernel (Keys 1981, eq. 4) at ``offsets``, with his choice of the free
+    parameter, which is that of MATLAB and Pillow."""
+    a, size = -0.5, offsets.abs()
     near = (a + 2) * size**3 - (a + 3) * size**2 + 1
     far = a * (size**3 - 5 * size**2 + 8 * size - 4)
     return torch.where(size <= 1, near, torch.where(size < 2, far, 0.0))

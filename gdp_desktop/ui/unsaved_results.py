@@ -25,7 +25,7 @@ class UnsavedResults(QObject):
         super().__init__(window)
         self._window, self._workbench, self._bar = window, workbench, bar
         self._kept: list[tuple[Finished, Path]] = []
-        # Why the last one could not be saved.
+        # Why the last one could not be saved, or kept.
         self._reason = ""
 
     @property
@@ -33,7 +33,10 @@ class UnsavedResults(QObject):
         return not self._kept
 
     def add(self, result: Finished, source: Path) -> None:
-        self._kept = [*self._kept, (result, source)][-MOST_KEPT:]
+        if len(self._kept) == MOST_KEPT:
+            (_, gone), *self._kept = self._kept
+            self._reason = f"That of {gone.name} had to go: no more than {MOST_KEPT} are kept."
+        self._kept.append((result, source))
         self.offer()
 
     def note_saved(self, photo: Photo) -> None:

@@ -10,10 +10,7 @@ from gdp_desktop.degradations.blur import Blur
 from gdp_desktop.degradations.kernels import gaussian_kernel
 from gdp_desktop.diffusion.degradation import SMALLEST_SIGMA, BlockMean, Degradation
 from gdp_desktop.diffusion.gradients import quality_gradient
-from gdp_desktop.diffusion.guidance import (
-    Guidance,
-    Measurement,
-)
+from gdp_desktop.diffusion.guidance import Block, Guidance, Measurement, solve_blocks
 from gdp_desktop.diffusion.linear import conjugate_gradients, jacobi
 from gdp_desktop.diffusion.prior import Denoised, UNetPrior
 from gdp_desktop.diffusion.quality import (
@@ -21,7 +18,7 @@ from gdp_desktop.diffusion.quality import (
     exposure_loss,
     smoothness_loss,
 )
-from gdp_desktop.diffusion.resampling import halved
+from gdp_desktop.diffusion.resampling import block_mean, halved, spread
 from gdp_desktop.diffusion.samplers import ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
@@ -295,6 +292,20 @@ def test_quality_terms_mean_what_they_say() -> None:
     assert float(smoothness_loss(grey)) == 0
     ramp = torch.arange(4.0).view(1, 1, 1, 4).expand(1, 1, 3, 4)
     assert float(smoothness_loss(ramp)) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("sides", [(), (2,), (3,), (2, 4), (2, 4, 8)])
+def test_blocks_that_lie_in_each_other_are_solved_exactly(sides: tuple[int, ...]) -> None:
+    pull, size = picture(24, 24, 1), 24
+    diagonal = 0.5 + picture(24, 24, 2).abs()
+    blocks = [
+        Block(side, 3.0 + side, picture(size // side, size // side, 10 + side)) for side in sides
+    ]
+    found = solve_blocks(1 / diagonal, blocks, pull)
+    left = diagonal * found - pull
+    for side, weight, of_means in blocks:
+        left = left + spread(weight * block_mean(found, side) - of_means, side) / side**2
+    assert float(left.abs().max()) < 1e-12
 
 
 def test_conjugate_gradients_edge_cases() -> None:

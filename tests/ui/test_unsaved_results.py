@@ -138,7 +138,9 @@ def test_several_results_of_a_photo_are_told_together(
 def test_of_too_many_the_oldest_is_let_go(window: MainWindow, tmp_path: Path) -> None:
     names = [f"{number}.png" for number in range(MOST_KEPT + 1)]
     leave_results_of(window, *(tmp_path / name for name in names))
-    assert message(window).endswith(f"not saved: {', '.join(names[1:])}.")
+    assert message(window).endswith(
+        f"not saved: {', '.join(names[1:])}. That of 0.png had to go: no more than 4 are kept."
+    )
 
 
 def test_a_result_that_is_not_on_the_canvas_yet_holds_back(
