@@ -15,7 +15,9 @@ from gdp_desktop.diffusion.strips import in_strips
 LEVELS = 8  # as many as any photo has
 BLOCK = 8
 FLAT_SHARE = 0.08
-BRIGHTNESS_EDGES = (-0.8, -0.6, -0.3, 0.0, 0.4)  # of [-1, 1]
+# Of [-1, 1], and between what 64 pixels of 8 bits in three channels can have as their mean, so
+# that rounding does not decide in which band a block is.
+BRIGHTNESS_EDGES = (-0.8001, -0.6001, -0.3001, -0.0001, 0.3999)
 BAND_SHARE = 0.02
 # Removing the 2×2 means leaves three quarters of white noise's variance.
 WHITE_SHARE = 0.75

@@ -195,3 +195,18 @@ def test_a_frame_of_one_tone_does_not_make_a_photo_a_drawing(tone: float, bars: 
     left = 0 if bars else 128
     framed[..., 128 : 128 + height, left : left + width] = photo
     assert 127.5 * white_noise(framed) == pytest.approx(127.5 * white_noise(photo), rel=0.05)
+
+
+def test_rounding_does_not_decide_in_which_band_a_block_is() -> None:
+    """Blocks whose mean lies between two grey levels, where a band could end, among darker ones
+    with less noise and brighter ones with more."""
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for low, high in ((18.0, 20.0), (23.0, 28.0), (31.0, 39.0)):  # the middle one has 25.5
+        block = torch.tensor([low, high]).repeat(32)
+        blocks = [block[torch.randperm(64, generator=generator)].view(8, 8) for _ in range(256)]
+        rows.append(torch.cat([torch.cat(blocks[k : k + 32], dim=1) for k in range(0, 256, 32)]))
+    grey = torch.cat(rows)[None, None].expand(1, 3, -1, -1)
+    y = grey / 127.5 - 1
+    estimates = [estimate_noise(y + shift)[0] for shift in (-2e-6, -1e-6, 0.0, 1e-6, 2e-6)]
+    assert estimates == pytest.approx([estimates[0]] * 5, rel=1e-3)
