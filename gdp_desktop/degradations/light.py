@@ -19,7 +19,7 @@ from torch.autograd.function import FunctionCtx
 # Up to here sRGB is a straight line (IEC 61966-2-1), in encoded values and in linear light.
 LINE_END = 0.04045
 LINE_END_LIGHT = LINE_END / 12.92
-# What the curve says there: the standard's numbers meet to seven digits.
+# What the powers in the curve are there: the standard's numbers meet to seven digits.
 POWER_START_LIGHT = (LINE_END + 0.055) ** 2.4
 POWER_START = LINE_END_LIGHT ** (1 / 2.4)
 

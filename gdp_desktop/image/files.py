@@ -88,7 +88,7 @@ def result_path(
 ) -> Path:
     """NAME-restored.EXT beside the source or in ``out_dir``; EXT is the source's.
 
-    One that cannot be saved becomes .png, and a name too long for a file system is cut.
+    An ending that cannot be saved becomes .png, and a name too long for a file system is cut.
     """
     source = Path(source)
     ending = source.suffix

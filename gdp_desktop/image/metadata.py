@@ -37,11 +37,8 @@ _OF_THE_FILE = (
     rb"(?:tiff:Image(?:Width|Length)|exif:Pixel[XY]Dimension|xmpNote:HasExtendedXMP"
     rb"|(?:hdrgm|HDRGainMap|GCamera|GContainer|Container|GDepth|GImage|GAudio):\w+)"
 )
-_XMP_OF_THE_FILE = re.compile(
-    rb"""\s+%b\s*=\s*(?:"[^"]*"|'[^']*')|<(%b)(?:\s[^>]*)?(?:/>|>.*?</\1\s*>)"""
-    % (_OF_THE_FILE, _OF_THE_FILE),
-    re.DOTALL,
-)
+_ATTRIBUTE_OF_THE_FILE = re.compile(rb"""\s%b\s?=\s?(?:"[^"]*"|'[^']*')""" % _OF_THE_FILE)
+_ELEMENT_OF_THE_FILE = re.compile(rb"<(%b)(?:\s[^<>]*)?>" % _OF_THE_FILE)
 
 
 class Metadata(NamedTuple):
@@ -212,7 +209,27 @@ def xmp_of(image: Image.Image) -> bytes | None:
     if not xmp:
         return None
     packet = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-    return _XMP_OF_THE_FILE.sub(b"", _XMP_ORIENTATION.sub(rb"\g<1>1", packet))
+    upright = _XMP_ORIENTATION.sub(rb"\g<1>1", packet)
+    return _without_elements_of_the_file(_ATTRIBUTE_OF_THE_FILE.sub(b"", upright))
+
+
+def _without_elements_of_the_file(packet: bytes) -> bytes:
+    """One way through the packet, however long and damaged it is, which a pattern for whole
+    elements would walk again from every one that does not end."""
+    kept, done = [], 0
+    for begin in _ELEMENT_OF_THE_FILE.finditer(packet):
+        if begin.start() < done:  # within one that is left out
+            continue
+        end = begin.end()
+        if not begin[0].endswith(b"/>"):
+            closing = b"</%b>" % begin[1]
+            last = packet.find(closing, end)
+            if last < 0:
+                break
+            end = last + len(closing)
+        kept.append(packet[done : begin.start()])
+        done = end
+    return b"".join([*kept, packet[done:]])
 
 
 def light_gathered(exif: bytes | None) -> float | None:
