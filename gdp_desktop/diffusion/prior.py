@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ from gdp_desktop.diffusion.precision import (
 )
 from gdp_desktop.diffusion.row_wise import Waiting, Walk
 from gdp_desktop.diffusion.schedule import Schedule
-from gdp_desktop.diffusion.unet import UNet
+from gdp_desktop.diffusion.unet import Modulated, UNet
 
 # (σ, RMS error of x̃0) of the shipped prior on photos, rounded.  A stand-in for priors that bring
 # no table of their own; it errs on the side of the photo where such a prior is the better one.
@@ -97,6 +98,12 @@ class NetworkPrior(Prior, Protocol):
         ...
 
 
+# Of every network, by log σ, number format and device: a few kilobytes for each timestep met.
+_modulations: WeakKeyDictionary[
+    UNet, dict[tuple[float, torch.dtype | None, torch.device], Modulated]
+] = WeakKeyDictionary()
+
+
 @dataclass(frozen=True)
 class UNetPrior:
     """The embedded prior: a v-prediction U-Net with the fixed small variance β̃_t.
@@ -127,7 +134,7 @@ class UNetPrior:
         return like.new_full((1, 1, 1, 1), float(self.schedule.posterior_log_variance_clipped[i]))
 
     def pull_back(self, x_t: torch.Tensor, i: int, slope: torch.Tensor) -> torch.Tensor:
-        return pulled_back(lambda part: self._walk(i, len(part))(part, True), x_t, slope)
+        return pulled_back(lambda part: self._walk(i)(part, True), x_t, slope)
 
     @torch.no_grad()
     def walk(self, i: int, photos: int) -> Walk:
@@ -138,8 +145,8 @@ class UNetPrior:
         size round differently: so the batch size cannot be seen in the result.
         """
         if self.device.type != "cpu":
-            return without_gradients(self._walk(i, photos))
-        walks = [self._walk(i, 1) for _ in range(photos)]
+            return without_gradients(self._walk(i))
+        walks = [self._walk(i) for _ in range(photos)]
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
             one = without_gradients(lambda part: part[0](part[1], is_last))
@@ -147,11 +154,10 @@ class UNetPrior:
 
         return further
 
-    def _walk(self, i: int, photos: int) -> Walk:
-        log_sigma = torch.full((photos,), float(self.schedule.sigmas[i].log()), device=self.device)
-        network = self.converted if self.autocast and self.converted else self.network
+    def _walk(self, i: int) -> Walk:
+        modulated = self._modulated(i)
         with self._precisely():
-            walk = network.walk(log_sigma)
+            walk = self._quickest.walk(modulated)
         waiting = Waiting()
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
@@ -163,6 +169,20 @@ class UNetPrior:
             return self.schedule.x0_from_v(waiting.take(v.shape[-2]), v, i).clamp(-1, 1)
 
         return further
+
+    @property
+    def _quickest(self) -> UNet:
+        return self.converted if self.autocast and self.converted else self.network
+
+    def _modulated(self, i: int) -> Modulated:
+        """The network at step i, found once for all photos and all their parts."""
+        network, log_sigma = self._quickest, float(self.schedule.sigmas[i].log().float())
+        known = _modulations.setdefault(network, {})
+        key = (log_sigma, self.autocast, self.device)
+        if key not in known:
+            with self._precisely():
+                known[key] = network.modulated(torch.full((1,), log_sigma, device=self.device))
+        return known[key]
 
     def _precisely(self) -> torch.autocast:
         """In the number format of this prior."""

@@ -9,7 +9,7 @@ pieces agree with the whole.  (GroupNorm does not have this property; with it th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -97,26 +97,35 @@ class ResBlock(nn.Module):
         for parameter in self.conv2.parameters():
             nn.init.zeros_(parameter)
 
-    def walk(self, emb: torch.Tensor) -> Walk:
-        """The block at the noise level of ``emb`` (N, E), its rows a few at a time."""
+    def modulated(self, emb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scale and shift of the second norm at the noise level of ``emb`` (N, E): (N, C, 1, 1)."""
         scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
+        return 1 + scale, shift
+
+    def walk(self, modulated: Modulated) -> Walk:
+        """The block at a noise level, its rows a few at a time."""
+        scale, shift = modulated[self]
         first, second = (Convolved(conv, activated=True) for conv in (self.conv1, self.conv2))
         waiting = Waiting()
 
         def further(x: torch.Tensor, is_last: bool) -> torch.Tensor:
             waiting.put(x)
             h = first(self.norm(x, self.in_scale, self.in_shift), is_last)
-            h = second(self.norm(h, 1 + scale, shift), is_last)
+            h = second(self.norm(h, scale, shift), is_last)
             return waiting.added_to(h)
 
         return further
 
 
+# What a noise level makes of every block: all of the network that follows from it alone.
+Modulated = Mapping[ResBlock, tuple[torch.Tensor, torch.Tensor]]
+
+
 class Stage(nn.ModuleList):
     """The residual blocks of one resolution."""
 
-    def walk(self, emb: torch.Tensor) -> Walk:
-        return in_turn([block.walk(emb) for block in each(ResBlock, self)])
+    def walk(self, modulated: Modulated) -> Walk:
+        return in_turn([block.walk(modulated) for block in each(ResBlock, self)])
 
 
 class UNet(nn.Module):
@@ -153,15 +162,20 @@ class UNet(nn.Module):
         self.conv_out = nn.Conv2d(widths[0], folded, 3, padding=1)
 
     def forward(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> torch.Tensor:
-        return self.walk(log_sigma)(x_t, True)
+        return self.walk(self.modulated(log_sigma))(x_t, True)
 
-    def walk(self, log_sigma: torch.Tensor) -> Walk:
+    def modulated(self, log_sigma: torch.Tensor) -> Modulated:
+        """For x_t at log_sigma: (N,), or (1,) if it is the same for all of them."""
+        emb = F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
+        return {block: block.modulated(emb) for block in self._blocks()}
+
+    def walk(self, modulated: Modulated) -> Walk:
         """x_t to v, rows a few at a time; h is a multiple of ``config.stride``."""
-        emb, fold = self._embedded(log_sigma), self.config.unshuffle
-        encode, middle = self._encoder(emb), self.middle.walk(emb)
+        fold = self.config.unshuffle
+        encode, middle = self._encoder(modulated), self.middle.walk(modulated)
         up = [Doubled(conv) for conv in each(nn.Conv2d, self.up)]
         skips = [Waiting() for _ in self.up]
-        decoder = [stage.walk(emb) for stage in each(Stage, self.decoder)]
+        decoder = [stage.walk(modulated) for stage in each(Stage, self.decoder)]
         conv_out = Convolved(self.conv_out, activated=True)
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
@@ -179,18 +193,20 @@ class UNet(nn.Module):
     def features(self, x_t: torch.Tensor, log_sigma: torch.Tensor) -> list[torch.Tensor]:
         """What the encoder sees in x_t, finest first: one (N, widths[k], H', W') per resolution,
         where H' = H / (unshuffle·2^k).  The coarsest has passed the middle block."""
-        emb = self._embedded(log_sigma)
-        *finer, coarsest = self._encoder(emb)(x_t, True)
-        return [*finer, self.middle.walk(emb)(coarsest, True)]
+        modulated = self.modulated(log_sigma)
+        *finer, coarsest = self._encoder(modulated)(x_t, True)
+        return [*finer, self.middle.walk(modulated)(coarsest, True)]
 
-    def _embedded(self, log_sigma: torch.Tensor) -> torch.Tensor:
-        return F.silu(self.noise_embed(noise_features(log_sigma, self.config.embedding)))
+    def _blocks(self) -> list[ResBlock]:
+        return [module for module in self.modules() if isinstance(module, ResBlock)]
 
-    def _encoder(self, emb: torch.Tensor) -> Callable[[torch.Tensor, bool], list[torch.Tensor]]:
+    def _encoder(
+        self, modulated: Modulated
+    ) -> Callable[[torch.Tensor, bool], list[torch.Tensor]]:
         """What of the encoder's output is known, at every resolution, finest first."""
         conv_in = Convolved(self.conv_in)
         down = [Halved(conv) for conv in each(nn.Conv2d, self.down)]
-        stages = [stage.walk(emb) for stage in each(Stage, self.encoder)]
+        stages = [stage.walk(modulated) for stage in each(Stage, self.encoder)]
 
         def further(x_t: torch.Tensor, is_last: bool) -> list[torch.Tensor]:
             h = conv_in(F.pixel_unshuffle(x_t, self.config.unshuffle), is_last)

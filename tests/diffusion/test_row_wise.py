@@ -96,7 +96,7 @@ def test_a_network_says_of_pieces_what_it_says_of_the_whole(config: UNetConfig, 
     picture = torch.randn(2, 3, height, 3 * stride, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         whole = network(picture, LOG_SIGMA)
-        parts = fed(network.walk(LOG_SIGMA), picture, pieces(height, stride, seed))
+        parts = fed(network.walk(network.modulated(LOG_SIGMA)), picture, pieces(height, stride, seed))
     assert float(whole.std()) > 0.1
     assert torch.allclose(torch.cat(parts, dim=-2), whole, atol=2e-5)
 
@@ -107,7 +107,7 @@ def test_rows_are_out_as_soon_as_all_they_see_is_in(config: UNetConfig) -> None:
     heights = [stride] * (config.receptive_radius // stride + 6)
     picture = torch.randn(2, 3, sum(heights), 2 * stride)
     with torch.no_grad():
-        parts = fed(network.walk(LOG_SIGMA), picture, heights)
+        parts = fed(network.walk(network.modulated(LOG_SIGMA)), picture, heights)
     into, out = (list(itertools.accumulate(n)) for n in (heights, [p.shape[-2] for p in parts]))
     assert out[-1] == into[-1]
     # Alignment to the coarsest grid costs one unit of it at most.

@@ -31,7 +31,8 @@ def test_sizes_between_are_refused_rather_than_cropped() -> None:
 
 def test_fresh_blocks_are_the_identity() -> None:
     block, x = ResBlock(8, 4), torch.randn(2, 8, 5, 6)
-    assert torch.equal(block.walk(torch.randn(2, 4))(x, True), x)
+    modulated = {block: block.modulated(torch.randn(2, 4))}
+    assert torch.equal(block.walk(modulated)(x, True), x)
 
 
 def test_pixel_norm_looks_at_one_pixel() -> None:
