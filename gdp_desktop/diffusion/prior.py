@@ -180,7 +180,7 @@ class UNetPrior:
         known = _modulations.setdefault(network, {})
         key = (log_sigma, self.autocast, self.device)
         if key not in known:
-            with self._precisely():
+            with self._precisely(), torch.no_grad():
                 known[key] = network.modulated(torch.full((1,), log_sigma, device=self.device))
         return known[key]
 

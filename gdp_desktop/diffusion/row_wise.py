@@ -43,9 +43,11 @@ class Waiting:
         while count > 0 or not taken:
             piece = self._pieces.popleft()
             here = min(count, piece.shape[-2])
-            taken.append(piece[..., :here, :])
             count -= here
-            if here < piece.shape[-2]:
+            if here == piece.shape[-2]:
+                taken.append(piece)
+            else:
+                taken.append(piece[..., :here, :])
                 # The rows left do not hold the memory of those gone.
                 self._pieces.appendleft(piece[..., here:, :].clone() if here else piece)
         return taken[0] if len(taken) == 1 else torch.cat(taken, dim=-2)
@@ -73,17 +75,16 @@ class Convolved:
         self._above: torch.Tensor | None = None
 
     def __call__(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
-        conv, width = self._conv, rows.shape[-1]
+        conv, height = self._conv, rows.shape[-2]
         if self._above is None and is_last:
             if self._activated:
                 rows = silu(rows, learning=conv.weight.requires_grad)
-            return conv(broad_enough(rows, rows.shape[-2]))[..., :width]
+            return _convolved(rows, height, conv, padding=1)
         known = self._joined(rows, is_last)
         self._above = known[..., -2:, :].clone()
         if known.shape[-2] < 3:
             return none_of(rows, conv.out_channels)
-        known = broad_enough(known, known.shape[-2] - 2)
-        return F.conv2d(known, conv.weight, conv.bias, padding=(0, 1))[..., :width]
+        return _convolved(known, known.shape[-2] - 2, conv, padding=(0, 1))
 
     def _joined(self, rows: torch.Tensor, is_last: bool) -> torch.Tensor:
         """What is kept, these rows below it and, after the last ones, the border."""
@@ -103,15 +104,22 @@ class Convolved:
         return known
 
 
-def broad_enough(rows: torch.Tensor, height: int, stride: int = 1) -> torch.Tensor:
-    """``rows`` for a convolution of which ``height`` come out, with columns of zeros beside them
-    where these would have fewer than FEWEST_PIXELS.
+def _convolved(
+    rows: torch.Tensor, height: int, conv: nn.Conv2d, padding: int | tuple[int, int] = 0
+) -> torch.Tensor:
+    """A convolution, its border ``padding``, of which ``height`` rows come out; with columns of
+    zeros beside them where these would have fewer than FEWEST_PIXELS.
 
     Of so few torch lets every one of its threads add up a part of the products, so that the last
     bits follow from their number.
     """
-    beside = -(-FEWEST_PIXELS // height) - rows.shape[-1] // stride
-    return F.pad(rows, (0, stride * beside)) if beside > 0 else rows
+    weight, bias, stride = conv.weight, conv.bias, conv.stride[0]
+    width = rows.shape[-1] // stride
+    beside = -(-FEWEST_PIXELS // height) - width
+    if beside <= 0:
+        return F.conv2d(rows, weight, bias, stride, padding)
+    broad = F.pad(rows, (0, stride * beside))
+    return F.conv2d(broad, weight, bias, stride, padding)[..., :width]
 
 
 class Halved:
@@ -125,8 +133,7 @@ class Halved:
         whole = self._waiting.take(self._waiting.count // 2 * 2)
         if whole.shape[-2] == 0:
             return none_of(rows, self._conv.out_channels, rows.shape[-1] // 2)
-        height, width = whole.shape[-2] // 2, rows.shape[-1] // 2
-        return self._conv(broad_enough(whole, height, 2))[..., :width]
+        return _convolved(whole, whole.shape[-2] // 2, self._conv)
 
 
 class Doubled:

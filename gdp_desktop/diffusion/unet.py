@@ -57,6 +57,10 @@ class UNetConfig:
         return -(-pixels // self.stride) * self.stride
 
 
+# A scale and a shift, (C,), or of every photo its own, (N, 1, 1, C).
+Modulation = tuple[torch.Tensor, torch.Tensor]
+
+
 class PixelNorm(nn.Module):
     """LayerNorm over the channels of each pixel; scale and shift come from the embedding."""
 
@@ -64,22 +68,17 @@ class PixelNorm(nn.Module):
         super().__init__()
         self.channels = channels
 
-    def forward(
-        self,
-        h: torch.Tensor,
-        scale: torch.Tensor | None = None,
-        shift: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """norm(h)·scale + shift, which are (C, 1, 1), or (N, C, 1, 1)."""
+    def forward(self, h: torch.Tensor, modulation: Modulation | None = None) -> torch.Tensor:
+        """norm(h), or norm(h)·scale + shift."""
         # channels_last makes both permutations free.
         last = h.permute(0, 2, 3, 1)
-        if scale is None or shift is None:
+        if modulation is None:
             normed = F.layer_norm(last, (self.channels,))
-        elif scale.numel() == self.channels:  # in one pass over h
-            normed = F.layer_norm(last, (self.channels,), scale.flatten(), shift.flatten())
+        elif modulation[0].dim() == 1:  # in one pass over h
+            normed = F.layer_norm(last, (self.channels,), *modulation)
         else:
-            each, more = (t.flatten(1)[:, None, None] for t in (scale, shift))
-            normed = F.layer_norm(last, (self.channels,)) * each + more
+            scale, shift = modulation
+            normed = F.layer_norm(last, (self.channels,)) * scale + shift
         return normed.permute(0, 3, 1, 2)
 
 
@@ -97,28 +96,31 @@ class ResBlock(nn.Module):
         for parameter in self.conv2.parameters():
             nn.init.zeros_(parameter)
 
-    def modulated(self, emb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scale and shift of the second norm at the noise level of ``emb`` (N, E): (N, C, 1, 1)."""
-        scale, shift = self.modulation(emb)[:, :, None, None].chunk(2, dim=1)
-        return 1 + scale, shift
+    def modulated(self, emb: torch.Tensor) -> tuple[Modulation, Modulation]:
+        """Of both norms at the noise level of ``emb`` (N, E)."""
+        scale, shift = (
+            found[0] if len(emb) == 1 else found[:, None, None]
+            for found in self.modulation(emb).chunk(2, dim=1)
+        )
+        return (self.in_scale.flatten(), self.in_shift.flatten()), (1 + scale, shift)
 
     def walk(self, modulated: Modulated) -> Walk:
         """The block at a noise level, its rows a few at a time."""
-        scale, shift = modulated[self]
+        before, between = modulated[self]
         first, second = (Convolved(conv, activated=True) for conv in (self.conv1, self.conv2))
         waiting = Waiting()
 
         def further(x: torch.Tensor, is_last: bool) -> torch.Tensor:
             waiting.put(x)
-            h = first(self.norm(x, self.in_scale, self.in_shift), is_last)
-            h = second(self.norm(h, scale, shift), is_last)
+            h = first(self.norm(x, before), is_last)
+            h = second(self.norm(h, between), is_last)
             return waiting.added_to(h)
 
         return further
 
 
 # What a noise level makes of every block: all of the network that follows from it alone.
-Modulated = Mapping[ResBlock, tuple[torch.Tensor, torch.Tensor]]
+Modulated = Mapping[ResBlock, tuple[Modulation, Modulation]]
 
 
 class Stage(nn.ModuleList):

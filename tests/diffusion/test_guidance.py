@@ -19,9 +19,10 @@ from gdp_desktop.diffusion.quality import (
     smoothness_loss,
 )
 from gdp_desktop.diffusion.resampling import block_mean, halved, spread
+from gdp_desktop.diffusion.row_wise import Walk
 from gdp_desktop.diffusion.samplers import ddim, ddpm
 from gdp_desktop.diffusion.schedule import Schedule
-from gdp_desktop.diffusion.unet import UNet, UNetConfig
+from gdp_desktop.diffusion.unet import Modulated, UNet, UNetConfig
 from gdp_desktop.tasks.colorization import Grey
 from gdp_desktop.tasks.denoise import Noise
 from gdp_desktop.tasks.inpainting import Masking
@@ -251,9 +252,19 @@ def test_the_gradient_never_goes_through_the_prior(sampler) -> None:
 
 
 def test_the_network_runs_without_gradients() -> None:
-    network = UNet(UNetConfig((8,), (1,), 8, 1))
     seen: list[bool] = []
-    network.conv_in.register_forward_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+
+    class Watched(UNet):
+        def walk(self, modulated: Modulated) -> Walk:
+            inner = super().walk(modulated)
+
+            def further(rows: torch.Tensor, is_last: bool) -> torch.Tensor:
+                seen.append(torch.is_grad_enabled())
+                return inner(rows, is_last)
+
+            return further
+
+    network = Watched(UNetConfig((8,), (1,), 8, 1))
     prior = UNetPrior(network, schedule=Schedule.linear().quadratic(2))
     guidance = Guidance([Measurement(torch.zeros(1, 3, 8, 8), Degradation(), 0.1)])
     steps = list(ddim(prior, guidance, torch.randn(1, 3, 8, 8), torch.Generator()))

@@ -115,6 +115,17 @@ def test_half_precision_does_not_show_where_rows_were_cut() -> None:
     assert torch.allclose(for_any_size(prior, tiling_of(prior))(x_t, 4).x0, whole, atol=0.02)
 
 
+def test_what_follows_from_the_noise_level_alone_is_found_once() -> None:
+    prior, x_t = prior_and_photo(CONFIGS[2], 0.5, 64)
+    x_t, embedded = x_t[..., :64], []
+    prior.network.noise_embed.register_forward_hook(lambda *_: embedded.append(1))
+    first, other = prior(x_t, 4).x0, prior(x_t, 3).x0
+    respaced = prior.respaced(prior.schedule.keep(range(2, len(prior.schedule))))
+    again = respaced(x_t.repeat(2, 1, 1, 1), 2).x0
+    assert len(embedded) == 2 and not torch.equal(first, other)
+    assert torch.equal(again[:1], first) and torch.equal(again[1:], first)
+
+
 def test_weights_converted_beforehand_give_the_same_bytes() -> None:
     prior, x_t = prior_and_photo(CONFIGS[2], 0.5, 64)
     x_t = x_t[..., :64]

@@ -96,7 +96,8 @@ def test_a_network_says_of_pieces_what_it_says_of_the_whole(config: UNetConfig, 
     picture = torch.randn(2, 3, height, 3 * stride, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
         whole = network(picture, LOG_SIGMA)
-        parts = fed(network.walk(network.modulated(LOG_SIGMA)), picture, pieces(height, stride, seed))
+        walk = network.walk(network.modulated(LOG_SIGMA))
+        parts = fed(walk, picture, pieces(height, stride, seed))
     assert float(whole.std()) > 0.1
     assert torch.allclose(torch.cat(parts, dim=-2), whole, atol=2e-5)
 

@@ -47,12 +47,21 @@ def test_pixel_norm_looks_at_one_pixel() -> None:
     assert torch.equal(PixelNorm(8)(changed)[..., others], normal[..., others])
 
 
-@pytest.mark.parametrize("pictures", [1, 2])
-def test_pixel_norm_scales_and_shifts(pictures: int) -> None:
+@pytest.mark.parametrize("shape", [(8,), (2, 1, 1, 8)])
+def test_pixel_norm_scales_and_shifts(shape: tuple[int, ...]) -> None:
     norm, x = PixelNorm(8), torch.randn(2, 8, 5, 6)
-    scale, shift = torch.randn(2, pictures, 8, 1, 1)
-    torch.testing.assert_close(norm(x, scale, shift), norm(x) * scale + shift)
-    torch.testing.assert_close(norm(x, scale[0], shift[0]), norm(x) * scale[0] + shift[0])
+    scale, shift = torch.randn(2, *shape)
+    of_channels = [t.expand(2, 1, 1, 8).permute(0, 3, 1, 2) for t in (scale, shift)]
+    expected = norm(x) * of_channels[0] + of_channels[1]
+    torch.testing.assert_close(norm(x, (scale, shift)), expected)
+
+
+def test_one_noise_level_for_all_is_the_same_as_each_its_own() -> None:
+    network, x = random_unet(TINY), torch.randn(2, 3, 2 * TINY.stride, TINY.stride)
+    with torch.no_grad():
+        each = network(x, torch.full((2,), -1.0))
+        torch.testing.assert_close(network(x, torch.full((1,), -1.0)), each, atol=1e-5, rtol=0)
+        assert not torch.allclose(network(x, torch.full((1,), 2.0)), each, atol=1e-3)
 
 
 def test_what_needs_no_gradient_is_the_same_as_what_does() -> None:
