@@ -114,6 +114,7 @@ Values = Mapping[str, Any]
 def checked(settings: Sequence[Setting], given: Values, owner: str) -> dict[str, Any]:
     """Every setting's value: the given ones checked, the rest by default.
 
+    A file that does not matter among these values is not looked for: it may be gone since it did.
     Raises TaskError, naming ``owner``, for an unknown key or a value that cannot be.
     """
     known = {setting.key: setting for setting in settings}
@@ -121,7 +122,12 @@ def checked(settings: Sequence[Setting], given: Values, owner: str) -> dict[str,
         if key not in known:
             names = ", ".join(known) or "none"
             raise TaskError(f'"{owner}" has no parameter "{key}"; it has: {names}.')
-    return {key: s.check(given.get(key, s.default)) for key, s in known.items()}
+    values = {key: given.get(key, s.default) for key, s in known.items()}
+    return {
+        key: str(values[key]) if isinstance(s, FileParam) and not visible(s, values)
+        else s.check(values[key])
+        for key, s in known.items()
+    }
 
 
 def visible(setting: Setting, values: Values) -> bool:

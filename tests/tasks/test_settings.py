@@ -9,7 +9,16 @@ import pytest
 
 from gdp_desktop.methods import METHODS
 from gdp_desktop.tasks import TASKS
-from gdp_desktop.tasks.param import Option, Param, Setting, as_keys, visible
+from gdp_desktop.tasks.param import (
+    FileParam,
+    Option,
+    Param,
+    Setting,
+    TaskError,
+    as_keys,
+    checked,
+    visible,
+)
 
 OWNERS = {**TASKS, **METHODS}
 all_owners = pytest.mark.parametrize(
@@ -44,3 +53,13 @@ def test_a_setting_may_matter_for_any_of_several_options() -> None:
     length = replace(ANGLE, only_if=(("first", "second"), "motion"))
     assert visible(length, {"first": "motion"}) and visible(length, {"second": "motion"})
     assert not visible(length, {"first": "focus", "third": "motion"})
+
+
+def test_a_file_is_looked_for_only_where_it_matters() -> None:
+    kernel = FileParam("kernel", "Kernel", (".png",), only_if=("kind", "motion"))
+    given = {"kernel": "gone.png"}
+    assert checked((KIND, kernel), given, "a task") == {"kind": "focus", **given}
+    with pytest.raises(TaskError, match="no such file"):
+        checked((KIND, kernel), {"kind": "motion", **given}, "a task")
+    with pytest.raises(TaskError, match="no such file"):
+        checked((replace(kernel, only_if=None),), given, "a task")
