@@ -168,10 +168,10 @@ class Helper:
 
 
 def _sendable(job: Job) -> Job:
-    """The job with copies of what Python cannot send to another process."""
+    """The job for a process of its own, with copies of what Python cannot send there."""
     asked = job.recipe
     recipe = replace(asked, params=dict(asked.params), method_params=dict(asked.method_params))
-    return replace(job, recipe=recipe)
+    return replace(job, recipe=recipe, in_process=1)
 
 
 def _help(connection: Connection, share: int) -> None:

@@ -42,6 +42,7 @@ from gdp_desktop.restoration.job import (
     Progress,
     Report,
 )
+from gdp_desktop.restoration.memory import PROGRAM, free_bytes
 from gdp_desktop.tasks import task_named
 from gdp_desktop.tasks.param import TaskError
 
@@ -77,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     # More than there are cores would only take more memory.
     jobs = max(1, min(options.jobs, len(wanted), cores()))
     unstarted = 0
-    helpers = jobs - 1 if helpers_pay(len(wanted), jobs, request.devices) else 0
+    helpers = helpers_for(len(wanted), jobs, request.devices)
     with (
         cancelled_by_ctrl_c() as cancel, helped_by(helpers, cores() // jobs) as workers,
         in_order(jobs) as apply,
@@ -156,11 +157,14 @@ def inputs_from(options: argparse.Namespace) -> list[Input]:
     return meant(options.inputs, options.mask) or meant(options.inputs)
 
 
-def helpers_pay(photos: int, jobs: int, devices: Sequence[str]) -> bool:
-    """Whether processes beside this one are worth their beginning; a graphics card would have to
-    hold the prior once more for each."""
+def helpers_for(photos: int, jobs: int, devices: Sequence[str]) -> int:
+    """How many processes beside this one are worth their beginning.  A graphics card would have to
+    hold the prior once more for each; of the memory that is free they leave most."""
     on_card = any(device.startswith("cuda") for device in devices)
-    return photos >= FEWEST_HELPED * jobs and not on_card
+    if photos < FEWEST_HELPED * jobs or on_card:
+        return 0
+    free = free_bytes()
+    return jobs - 1 if free is None else min(jobs - 1, free // (4 * PROGRAM))
 
 
 def restored(

@@ -47,7 +47,8 @@ class Job:
     of the same scene for the tasks that take them.  With ``output`` the result is
     saved there (a folder that exists); without, it is only in the Finished event.
     ``memory_limit`` in bytes, None for what the machine has free; it changes no byte of the result.
-    ``at_once`` is how many jobs share what is free.  ``version`` is that of the file when somebody
+    ``at_once`` is how many jobs share what is free, ``in_process`` how many of them share what this
+    process holds, None for all.  ``version`` is that of the file when somebody
     looked at it and painted on it; another one is refused.
     """
 
@@ -59,6 +60,7 @@ class Job:
     overwrite: bool = False
     memory_limit: int | None = None
     at_once: int = 1
+    in_process: int | None = None
     version: Version | None = None
 
 

@@ -208,8 +208,10 @@ def refuse_too_large(job: Job, needed: int) -> None:
     free = free_bytes()
     if free is None:
         return
-    # What the jobs hold together is theirs already; each has a share of it and of what is free.
-    share = PROGRAM + (free + held_bytes() - PROGRAM) // job.at_once
+    # What a process's jobs hold together is theirs already; each has a share of it and of what is
+    # free.
+    held = (held_bytes() - PROGRAM) // (job.in_process or job.at_once)
+    share = PROGRAM + held + free // job.at_once
     if needed > share:
         each = f" for each of {job.at_once} photos at once" if job.at_once > 1 else ""
         fewer = "take fewer at once" if each else "close other programs"

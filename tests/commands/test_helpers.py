@@ -9,16 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from gdp_desktop.commands import helpers as module
 from gdp_desktop.commands.helpers import Helper, Helpers, helped_by, here
-from gdp_desktop.commands.restore import FEWEST_HELPED, helpers_pay
+from gdp_desktop.commands.restore import FEWEST_HELPED, helpers_for
 from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Cost, Job, Progress, Recipe
+from gdp_desktop.restoration.memory import PROGRAM
 from tests.contents import contents
 
 from .conftest import Put, Run
@@ -196,11 +199,47 @@ def test_the_command_with_helpers_gives_the_same_files(
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
-@pytest.mark.parametrize(("photos", "jobs", "devices", "pay"), [
-    (2 * FEWEST_HELPED, 2, ["cpu"], True),
-    (2 * FEWEST_HELPED - 1, 2, ["cpu"], False),
-    (1000, 2, ["cuda:0", "cuda:1"], False),
-    (1000, 2, ["cuda"], False),
+ROOM = 100 * PROGRAM
+
+
+@pytest.mark.parametrize(("photos", "jobs", "devices", "free", "expected"), [
+    (4 * FEWEST_HELPED, 4, ["cpu"], ROOM, 3),
+    (4 * FEWEST_HELPED, 4, ["cpu"], None, 3),
+    (4 * FEWEST_HELPED, 4, ["cpu"], 8 * PROGRAM, 2),
+    (4 * FEWEST_HELPED, 4, ["cpu"], PROGRAM, 0),
+    (4 * FEWEST_HELPED - 1, 4, ["cpu"], ROOM, 0),
+    (1000, 1, ["cpu"], ROOM, 0),
+    (1000, 2, ["cuda:0", "cuda:1"], ROOM, 0),
+    (1000, 2, ["cuda"], ROOM, 0),
 ])
-def test_when_helpers_pay(photos: int, jobs: int, devices: list[str], pay: bool) -> None:
-    assert helpers_pay(photos, jobs, devices) is pay
+def test_how_many_helpers_there_are(
+    photos: int, jobs: int, devices: list[str], free: int | None, expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gdp_desktop.commands.restore.free_bytes", lambda: free)
+    assert helpers_for(photos, jobs, devices) == expected
+
+
+def test_what_a_helper_holds_is_its_own(
+    helper: Helper, job: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight jobs together each would have an eighth of it."""
+    sent: list[Job] = []
+    with monkeypatch.context() as watched:
+        watched.setattr(helper, "_connection", Recorded(helper._connection, sent))
+        report = helper(replace(job("result.png"), at_once=8), CancelToken(), ignored, ignored)
+    assert report.status == "done"
+    assert [(each.at_once, each.in_process) for each in sent] == [(8, 1)]
+
+
+class Recorded:
+    """A connection, and the jobs that went through it."""
+
+    def __init__(self, connection: Connection, jobs: list[Job]) -> None:
+        self._connection, self._jobs = connection, jobs
+        self.poll, self.recv = connection.poll, connection.recv
+
+    def send(self, message: object) -> None:
+        if isinstance(message, Job):
+            self._jobs.append(message)
+        self._connection.send(message)

@@ -169,9 +169,17 @@ def test_jobs_at_once_share_what_is_free(
     prepare(alone)
     with pytest.raises(PhotoError, match="of 4 photos at once; take fewer at once"):
         prepare(replace(alone, at_once=4))
+    prepare(replace(alone, at_once=4, in_process=1))  # all that this process holds is its own
     each = needed - memory.PROGRAM
     monkeypatch.setattr(memory, "held_bytes", lambda: memory.PROGRAM + 4 * each)
     prepare(replace(alone, at_once=4))
+    # What is free is shared between processes as well.
+    monkeypatch.setattr(memory, "held_bytes", lambda: memory.PROGRAM)
+    monkeypatch.setattr(memory, "free_bytes", lambda: 4 * each - 4)
+    with pytest.raises(PhotoError, match="take fewer at once"):
+        prepare(replace(alone, at_once=4, in_process=1))
+    monkeypatch.setattr(memory, "free_bytes", lambda: 4 * each)
+    prepare(replace(alone, at_once=4, in_process=1))
 
 
 def test_with_fewer_cores_it_takes_longer(
