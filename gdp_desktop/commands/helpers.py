@@ -7,10 +7,11 @@ two cores by waiting for it, and the more, the more cores there are.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
@@ -181,12 +182,12 @@ def _help(connection: Connection, share: int) -> None:
     take_cores(share)
     asked: SimpleQueue[tuple[Job, CancelToken] | None] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, asked), daemon=True).start()
-    try:
+    with suppress(ConnectionError):
         connection.send(READY)
         for job, cancel in iter(asked.get, None):
             connection.send(_outcome(job, cancel, connection.send))
-    except ConnectionError:
-        return
+    # All is written, and taking the libraries down would keep the user waiting for half a second.
+    os._exit(0)
 
 
 def _listen(
