@@ -47,7 +47,7 @@ from gdp_desktop.restoration.timing import evaluation_seconds, seconds_of
 SIZES = (0.25, 1, 3, 6, 12, 24)  # megapixels
 STEPS = (1, 2, 4, 8)
 STEPS_AT = 1.0
-MANY, MANY_SIZE = 32, 0.25
+MANY, MANY_SIZE = 64, 0.25
 # Evaluations one after the other, of as many rows as a job sees at once.
 ROW_GROUPS = 4
 ADM_PHOTO, ADM_STEPS = 24.0, (25, 50)
@@ -106,7 +106,8 @@ def plan(request: Request) -> Plan:
                        "without the start of the program; of an evaluation or a product: the best "
                        "of several; reckoned: those of one evaluation times the windows of all "
                        "steps, nothing ran as long",
-            "peak_mib": "the most that a process of its own held in main memory",
+            "peak_mib": "the most that a process of its own held in main memory; of many photos, "
+                        "without the processes that help it",
             "overhead": "seconds ÷ the time that the same pixels take in evaluations alone, of the "
                         "shape that they have at full size, by the middle one of several right "
                         "before the photo and right after it",
@@ -189,7 +190,7 @@ class Measurements:
         }
 
     def many(self, jobs: int) -> Figures:
-        """Small photos in one process, so many at once; the seconds are of all, from reading the
+        """Small photos by one command, so many at once; the seconds are of all, from reading the
         prior on."""
         recipe = Recipe(
             TASK, seed=self._request.seed, prior=self._request.prior, device=self._loaded.device

@@ -48,8 +48,9 @@ from gdp_desktop.tasks.param import TaskError
 
 # Work that takes longer is announced.
 LONG_SECONDS = 60
-# A helper takes two seconds of a core to begin, and spares a tenth of its photos' time.
-FEWEST_HELPED = 12
+# A helper takes more than two seconds of a core to begin, and spares a twentieth of the two that a
+# photo of a quarter of a megapixel takes; with more cores it spares more.
+FEWEST_HELPED = 24
 
 TellCost = Callable[[Path, Cost], None]
 # ``map``, or one like it.
