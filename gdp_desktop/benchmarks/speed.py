@@ -237,6 +237,8 @@ def overhead(seconds: float, network: float | None) -> float | None:
 
 def flops(prior: Prior, side: int) -> float:
     """Of the convolutions and matrix products of one window: 2 per multiplication."""
+    # What follows from the noise level alone is found for the first window of all.
+    prior(torch.zeros(1, 3, prior.stride, prior.stride), 0)
     with FlopCounterMode(display=False) as counter:
         prior(torch.zeros(1, 3, side, side), 0)
     return float(counter.get_total_flops())

@@ -51,7 +51,7 @@ def test_made_photos_have_their_size_and_are_dark(megapixels: float, tmp_path: P
 
 
 def test_operations_are_counted_per_pixel() -> None:
-    prior = UNetPrior(UNet(UNetConfig((8,), (1,), 8, 1)))
+    prior = UNetPrior(UNet(UNetConfig((8,), (1,), 8, 1)).requires_grad_(False))
     small, large = flops(prior, 32), flops(prior, 64)
     # Two convolutions per block, three blocks, and one each at both ends; the embedding is small.
     convolutions = 2 * 9 * (3 * 8 + 6 * 8 * 8 + 8 * 3)
