@@ -1,7 +1,7 @@
 """Processes that restore photos beside this one.
 
-Python runs on one core at a time.  Of many small photos on threads a tenth of the time is lost on
-two cores by waiting for it, and the more, the more cores there are.
+Python runs on one core at a time.  Of many small photos on the threads of one process a twentieth of
+the time is lost on two cores by waiting for it; on more cores more threads wait.
 """
 
 from __future__ import annotations
