@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
+from gdp_desktop.commands.companions import Restore, accompanied_by, here
 from gdp_desktop.commands.costs import in_words, tell_costs
 from gdp_desktop.commands.errors import INTERRUPTED, BadUsage
-from gdp_desktop.commands.helpers import Restore, helped_by, here
 from gdp_desktop.commands.inputs import (
     Input,
     Place,
@@ -48,9 +48,9 @@ from gdp_desktop.tasks.param import TaskError
 
 # Work that takes longer is announced.
 LONG_SECONDS = 60
-# A helper takes more than two seconds of a core to begin, and spares a twentieth of the two that a
-# photo of a quarter of a megapixel takes; with more cores it spares more.
-FEWEST_HELPED = 24
+# A companion takes more than two seconds of a core to begin, and spares a twentieth of the two
+# that a photo of a quarter of a megapixel takes; with more cores it spares more.
+FEWEST_ACCOMPANIED = 24
 
 TellCost = Callable[[Path, Cost], None]
 # ``map``, or one like it.
@@ -79,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
     # More than there are cores would only take more memory.
     jobs = max(1, min(options.jobs, len(wanted), cores()))
     unstarted = 0
-    helpers = helpers_for(len(wanted), jobs, request.devices)
+    companions = companions_for(len(wanted), jobs, request.devices)
     with (
-        cancelled_by_ctrl_c() as cancel, helped_by(helpers, cores() // jobs) as workers,
+        cancelled_by_ctrl_c() as cancel, accompanied_by(companions, cores() // jobs) as workers,
         in_order(jobs) as apply,
     ):
         lines = Lines(len(wanted), jobs)
@@ -158,11 +158,11 @@ def inputs_from(options: argparse.Namespace) -> list[Input]:
     return meant(options.inputs, options.mask) or meant(options.inputs)
 
 
-def helpers_for(photos: int, jobs: int, devices: Sequence[str]) -> int:
+def companions_for(photos: int, jobs: int, devices: Sequence[str]) -> int:
     """How many processes beside this one are worth their beginning.  A graphics card would have to
     hold the prior once more for each; of the memory that is free they leave most."""
     on_card = any(device.startswith("cuda") for device in devices)
-    if photos < FEWEST_HELPED * jobs or on_card:
+    if photos < FEWEST_ACCOMPANIED * jobs or on_card:
         return 0
     free = free_bytes()
     return jobs - 1 if free is None else min(jobs - 1, free // (4 * PROGRAM))

@@ -19,7 +19,7 @@ from tests.contents import contents
 
 from .conftest import Put, Run
 
-ENGINE = "gdp_desktop.commands.helpers.restore"
+ENGINE = "gdp_desktop.commands.companions.restore"
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ from tests.contents import contents
 
 from .conftest import SIZE, Outcome, Put, Run, raising
 
-ENGINE = "gdp_desktop.commands.helpers.restore"
+ENGINE = "gdp_desktop.commands.companions.restore"
 BAD_USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
 

@@ -136,6 +136,14 @@ def impossible(setting: Setting, folder: Path) -> list[float | str]:
             return [str(other), str(missing), str(folder)]
 
 
+def where_it_matters(setting: Setting) -> dict[str, str]:
+    """The other choice among which the setting is asked for."""
+    if setting.only_if is None:
+        return {}
+    options, choice = setting.only_if
+    return {as_keys(options)[0]: choice}
+
+
 @all_tasks
 def test_defaults_and_ends_are_valid(task: Task, tmp_path: Path) -> None:
     values = task.values({})
@@ -151,7 +159,7 @@ def test_other_values_are_refused_in_one_sentence(task: Task, tmp_path: Path) ->
     for setting in task.params:
         for value in impossible(setting, tmp_path):
             with pytest.raises(TaskError) as raised:
-                task.values({setting.key: value})
+                task.values(where_it_matters(setting) | {setting.key: value})
             text = str(raised.value).replace(str(tmp_path), "")
             assert text.endswith(".") and "\n" not in text and 10 < len(text) < 250
             assert setting.key in text

@@ -1,7 +1,7 @@
 """Processes that restore photos beside this one.
 
-Python runs on one core at a time.  Of many small photos on the threads of one process a twentieth of
-the time is lost on two cores by waiting for it; on more cores more threads wait.
+Python runs on one core at a time.  Of many small photos on the threads of one process a twentieth
+of the time is lost on two cores by waiting for it; on more cores more threads wait.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from gdp_desktop.restoration.restore import restore
 # Restores a photo and tells of its progress and cost; raises what ``restore`` does.
 Restore = Callable[[Job, CancelToken, Callable[[Progress], None], Callable[[Cost], None]], Report]
 
-# What goes to a helper and comes from it, beside jobs, and what is told of them.
+# What goes to a companion and comes from it, beside jobs, and what is told of them.
 READY, CANCEL, CANCELLED = "ready", "cancel", "cancelled"
-# How long a helper may go on before it is looked after whether the user has cancelled.
+# How long a companion may go on before it is looked after whether the user has cancelled.
 ANSWER_SECONDS = 0.1
-# A helper that has nothing to do ends at once.
+# A companion that has nothing to do ends at once.
 GOODBYE_SECONDS = 10
 
 # Not forked: threads that torch has begun would be missing in the copy.
@@ -65,14 +65,14 @@ def here(
     raise RuntimeError("the restoration ended without a result")
 
 
-class Helpers:
+class Companions:
     """So many processes, each with ``share`` cores, and this one.
 
     They take some seconds to begin; until then all is done here.
     """
 
     def __init__(self, count: int, share: int) -> None:
-        self._all = [Helper(share) for _ in range(count)]
+        self._all = [Companion(share) for _ in range(count)]
         self._free = list(self._all)
         self._taking = threading.Lock()
 
@@ -80,40 +80,40 @@ class Helpers:
     def one(self) -> Iterator[Restore]:
         """A process that has nothing to do, or this one; for any thread."""
         with self._taking:
-            helper = next((each for each in self._free if each.is_ready), None)
-            if helper:
-                self._free.remove(helper)
+            companion = next((each for each in self._free if each.is_ready), None)
+            if companion:
+                self._free.remove(companion)
         try:
-            yield helper or here
+            yield companion or here
         finally:
-            if helper:
+            if companion:
                 with self._taking:
-                    self._free.append(helper)
+                    self._free.append(companion)
 
     def close(self) -> None:
-        for helper in self._all:
-            helper.close()
+        for companion in self._all:
+            companion.close()
 
 
 @contextmanager
-def helped_by(count: int, share: int) -> Iterator[Helpers]:
+def accompanied_by(count: int, share: int) -> Iterator[Companions]:
     """To be entered on the main thread."""
-    helpers = Helpers(count, share)
+    companions = Companions(count, share)
     try:
-        yield helpers
+        yield companions
     finally:
-        helpers.close()
+        companions.close()
 
 
-class Helper:
+class Companion:
     """Another process; restores one photo at a time."""
 
     def __init__(self, share: int) -> None:
         self._connection, its_end = _processes.Pipe()
-        self._process = _processes.Process(target=_help, args=(its_end, share), daemon=True)
+        self._process = _processes.Process(target=_accompany, args=(its_end, share), daemon=True)
         with _ctrl_c_kept_back():
             self._process.start()
-        # With the helper's own the last one closes, and the connection tells that it is gone.
+        # With the companion's own the last one closes, and the connection tells that it is gone.
         its_end.close()
         self._is_ready = False
 
@@ -152,7 +152,7 @@ class Helper:
         raise Cancelled
 
     def _answers(self, cancel: CancelToken) -> Iterator[object]:
-        """What the helper says, until it has cancelled."""
+        """What the companion says, until it has cancelled."""
         has_told = False
         while True:
             if cancel.is_cancelled and not has_told:
@@ -175,8 +175,8 @@ def _sendable(job: Job) -> Job:
     return replace(job, recipe=recipe, in_process=1)
 
 
-def _help(connection: Connection, share: int) -> None:
-    """What a helper does until whoever began it closes the connection, or is no more."""
+def _accompany(connection: Connection, share: int) -> None:
+    """What a companion does until whoever began it closes the connection, or is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed_memory()
     take_cores(share)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from gdp_desktop.commands import helpers as module
-from gdp_desktop.commands.helpers import Helper, Helpers, helped_by, here
-from gdp_desktop.commands.restore import FEWEST_HELPED, helpers_for
+from gdp_desktop.commands import companions as module
+from gdp_desktop.commands.companions import Companion, Companions, accompanied_by, here
+from gdp_desktop.commands.restore import FEWEST_ACCOMPANIED, companions_for
 from gdp_desktop.diffusion.at_once import cores, take_cores
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Cost, Job, Progress, Recipe
@@ -37,12 +37,12 @@ def waited_for(condition: Callable[[], object]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def helper() -> Iterator[Helper]:
-    helper = Helper(1)
-    assert waited_for(lambda: helper.is_ready)
-    yield helper
-    helper.close()
-    assert helper._process.exitcode == 0
+def companion() -> Iterator[Companion]:
+    companion = Companion(1)
+    assert waited_for(lambda: companion.is_ready)
+    yield companion
+    companion.close()
+    assert companion._process.exitcode == 0
 
 
 @pytest.fixture
@@ -57,10 +57,12 @@ def ignored(_: object) -> None:
     pass
 
 
-def test_the_same_bytes_and_the_same_report(helper: Helper, job: Callable[[str], Job]) -> None:
+def test_the_same_bytes_and_the_same_report(
+    companion: Companion, job: Callable[[str], Job]
+) -> None:
     progress: list[Progress] = []
     costs: list[Cost] = []
-    there = helper(job("there.png"), CancelToken(), progress.append, costs.append)
+    there = companion(job("there.png"), CancelToken(), progress.append, costs.append)
     beside = here(job("here.png"), CancelToken(), ignored, ignored)
     assert there.status == beside.status == "done"
     assert there.output and beside.output
@@ -70,40 +72,40 @@ def test_the_same_bytes_and_the_same_report(helper: Helper, job: Callable[[str],
 
 
 def test_what_cannot_be_restored_is_said_and_the_next_one_is_restored(
-    helper: Helper, job: Callable[[str], Job]
+    companion: Companion, job: Callable[[str], Job]
 ) -> None:
     wanted = job("result.png")
     whole = wanted.source.read_bytes()
     wanted.source.write_bytes(b"no picture")
     with pytest.raises(PhotoError) as there:
-        helper(wanted, CancelToken(), ignored, ignored)
+        companion(wanted, CancelToken(), ignored, ignored)
     with pytest.raises(PhotoError) as beside:
         here(wanted, CancelToken(), ignored, ignored)
     assert str(there.value) == str(beside.value)
     wanted.source.write_bytes(whole)
-    assert helper(wanted, CancelToken(), ignored, ignored).status == "done"
+    assert companion(wanted, CancelToken(), ignored, ignored).status == "done"
 
 
 def test_cancelled_between_two_windows(
-    helper: Helper, job: Callable[[str], Job], tmp_path: Path
+    companion: Companion, job: Callable[[str], Job], tmp_path: Path
 ) -> None:
     cancel, before = CancelToken(), contents(tmp_path)
     with pytest.raises(Cancelled):
-        helper(job("result.png"), cancel, lambda progress: cancel.cancel(), ignored)
+        companion(job("result.png"), cancel, lambda progress: cancel.cancel(), ignored)
     assert contents(tmp_path) == before
-    assert helper(job("result.png"), CancelToken(), ignored, ignored).status == "done"
+    assert companion(job("result.png"), CancelToken(), ignored, ignored).status == "done"
 
 
-def test_ctrl_c_is_not_for_helpers(helper: Helper, job: Callable[[str], Job]) -> None:
-    assert helper._process.pid
-    os.kill(helper._process.pid, signal.SIGINT)
-    assert helper(job("result.png"), CancelToken(), ignored, ignored).status == "done"
+def test_ctrl_c_is_not_for_companions(companion: Companion, job: Callable[[str], Job]) -> None:
+    assert companion._process.pid
+    os.kill(companion._process.pid, signal.SIGINT)
+    assert companion(job("result.png"), CancelToken(), ignored, ignored).status == "done"
 
 
 def test_until_they_are_ready_and_when_they_are_gone_all_is_done_here(
     job: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with helped_by(1, 1) as workers:
+    with accompanied_by(1, 1) as workers:
         (only,) = workers._all
         with workers.one() as work:
             assert work is here or only.is_ready
@@ -119,36 +121,36 @@ def test_until_they_are_ready_and_when_they_are_gone_all_is_done_here(
             assert work is here
 
 
-def test_a_helper_that_is_killed_at_work_costs_one_photo(job: Callable[[str], Job]) -> None:
-    helper = Helper(1)
-    assert waited_for(lambda: helper.is_ready)
+def test_a_companion_that_is_killed_at_work_costs_one_photo(job: Callable[[str], Job]) -> None:
+    companion = Companion(1)
+    assert waited_for(lambda: companion.is_ready)
     killing = threading.Event()
 
     def kill(progress: Progress) -> None:
         if not killing.is_set():
             killing.set()
-            helper._process.kill()
+            companion._process.kill()
 
     with pytest.raises(PhotoError, match="has ended"):
-        helper(job("result.png"), CancelToken(), kill, ignored)
-    assert not helper.is_ready
-    helper.close()
+        companion(job("result.png"), CancelToken(), kill, ignored)
+    assert not companion.is_ready
+    companion.close()
 
 
 BEGINS_ONE = """
 import time
-from gdp_desktop.commands.helpers import Helper
+from gdp_desktop.commands.companions import Companion
 if __name__ == "__main__":
-    helper = Helper(1)
-    while not helper.is_ready:
+    companion = Companion(1)
+    while not companion.is_ready:
         time.sleep(0.02)
-    print(helper._process.pid, flush=True)
+    print(companion._process.pid, flush=True)
     time.sleep(600)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are looked for by signals")
-def test_a_helper_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
+def test_a_companion_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
     script = tmp_path / "begins_one.py"
     script.write_text(BEGINS_ONE)
     root = str(Path(__file__).parents[2])
@@ -172,21 +174,21 @@ def is_alive(pid: int) -> bool:
     return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
-def test_the_command_with_helpers_gives_the_same_files(
+def test_the_command_with_companions_gives_the_same_files(
     restore: Run, put_photo: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photos = [put_photo(f"{name}.png") for name in "abcdefgh"]
     one = restore(*photos, "-o", tmp_path / "one")
     asked: list[object] = []
 
-    class Ready(Helpers):
+    class Ready(Companions):
         def __init__(self, count: int, share: int) -> None:
             super().__init__(count, share)
             assert all(waited_for(lambda each=each: each.is_ready) for each in self._all)
             asked.extend(self._all)
 
-    monkeypatch.setattr(module, "Helpers", Ready)
-    monkeypatch.setattr("gdp_desktop.commands.restore.FEWEST_HELPED", 2)
+    monkeypatch.setattr(module, "Companions", Ready)
+    monkeypatch.setattr("gdp_desktop.commands.restore.FEWEST_ACCOMPANIED", 2)
     before = cores()
     take_cores(2)
     try:
@@ -203,31 +205,31 @@ ROOM = 100 * PROGRAM
 
 
 @pytest.mark.parametrize(("photos", "jobs", "devices", "free", "expected"), [
-    (4 * FEWEST_HELPED, 4, ["cpu"], ROOM, 3),
-    (4 * FEWEST_HELPED, 4, ["cpu"], None, 3),
-    (4 * FEWEST_HELPED, 4, ["cpu"], 8 * PROGRAM, 2),
-    (4 * FEWEST_HELPED, 4, ["cpu"], PROGRAM, 0),
-    (4 * FEWEST_HELPED - 1, 4, ["cpu"], ROOM, 0),
+    (4 * FEWEST_ACCOMPANIED, 4, ["cpu"], ROOM, 3),
+    (4 * FEWEST_ACCOMPANIED, 4, ["cpu"], None, 3),
+    (4 * FEWEST_ACCOMPANIED, 4, ["cpu"], 8 * PROGRAM, 2),
+    (4 * FEWEST_ACCOMPANIED, 4, ["cpu"], PROGRAM, 0),
+    (4 * FEWEST_ACCOMPANIED - 1, 4, ["cpu"], ROOM, 0),
     (1000, 1, ["cpu"], ROOM, 0),
     (1000, 2, ["cuda:0", "cuda:1"], ROOM, 0),
     (1000, 2, ["cuda"], ROOM, 0),
 ])
-def test_how_many_helpers_there_are(
+def test_how_many_companions_there_are(
     photos: int, jobs: int, devices: list[str], free: int | None, expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("gdp_desktop.commands.restore.free_bytes", lambda: free)
-    assert helpers_for(photos, jobs, devices) == expected
+    assert companions_for(photos, jobs, devices) == expected
 
 
-def test_what_a_helper_holds_is_its_own(
-    helper: Helper, job: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
+def test_what_a_companion_holds_is_its_own(
+    companion: Companion, job: Callable[[str], Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of eight jobs together each would have an eighth of it."""
     sent: list[Job] = []
     with monkeypatch.context() as watched:
-        watched.setattr(helper, "_connection", Recorded(helper._connection, sent))
-        report = helper(replace(job("result.png"), at_once=8), CancelToken(), ignored, ignored)
+        watched.setattr(companion, "_connection", Recorded(companion._connection, sent))
+        report = companion(replace(job("result.png"), at_once=8), CancelToken(), ignored, ignored)
     assert report.status == "done"
     assert [(each.at_once, each.in_process) for each in sent] == [(8, 1)]
 
