@@ -14,6 +14,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from gdp_desktop.diffusion.recorded import Evaluate
+
 # torch asks for no driver before it makes tensors there.
 CARD = torch.device("meta")
 
@@ -49,6 +51,9 @@ class OnCard(torch.Tensor):
 
 
 waits: Counter[str] = Counter()
+# An operation, what it was given and what it found.
+Taped = tuple[Callable[..., Any], tuple, dict[str, Any], Any]
+_tape: list[Taped] | None = None
 
 
 @contextmanager
@@ -95,6 +100,8 @@ def _done(operation: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) ->
     if target is not None:
         kwargs = kwargs | {"device": torch.device("cpu")}
     found = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+    if _tape is not None:
+        _tape.append((operation, args, kwargs, found))
     if operation is aten.copy_.default:
         return args[0]
     if not stays:
@@ -112,3 +119,29 @@ def _as_on_card(value: Any, same: dict[int, torch.Tensor]) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
     return same[id(value)] if id(value) in same else OnCard(value)
+
+
+def taped(network: Evaluate, x_in: torch.Tensor, condition: torch.Tensor) -> Evaluate:
+    """As a card records it: the same operations, with the same numbers, on the same memory."""
+    global _tape
+    given, before = (x_in.clone(), condition.clone()), waits.total()
+    tape: list[Taped] = []
+    _tape = tape
+    try:
+        answer = network(*given)
+    finally:
+        _tape = None
+    if waits.total() > before:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    def repeated(x_in: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        for mine, other in zip(given, (x_in, condition), strict=True):
+            mine.copy_(other)
+        for operation, args, kwargs, found in tape:
+            again = operation(*tree_map(_held, args), **tree_map(_held, kwargs))
+            for old, new in zip(tree_leaves(found), tree_leaves(again), strict=True):
+                if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+        return answer.clone()
+
+    return repeated

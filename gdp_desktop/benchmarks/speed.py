@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from gdp_desktop.diffusion.adm import ADM, ADMConfig
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
+from gdp_desktop.diffusion.recorded import one_by_one
 from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
@@ -68,6 +70,13 @@ def plan(request: Request) -> Plan:
         Cell(("matrix product", "float32", ""), partial(matrices, torch.float32, loaded.device)),
         Cell(("matrix product", "bfloat16", ""), partial(matrices, torch.bfloat16, loaded.device)),
         Cell(("evaluation", "prior", ""), measured.evaluation, uses_prior=True),
+        *(
+            Cell(
+                ("evaluation", f"prior, one window, {name}", ""),
+                partial(measured.window, recorded), uses_prior=True,
+            )
+            for name, recorded in (("recorded", True), ("operation by operation", False))
+        ),
         Cell(("evaluation", "ADM-256", ""), partial(adm_evaluation, loaded.device)),
         *(
             Cell(
@@ -161,6 +170,17 @@ class Measurements:
         side = self._loaded.prior.window
         return _of_evaluation(min(self._timed()), side, flops(self._loaded.prior, side))
 
+    def window(self, recorded: bool) -> Figures:
+        """One window alone, as a small photo is seen."""
+        prior = self._loaded.prior
+        if self._loaded.device == "cpu":
+            raise LeftOut("Recorded evaluations are for graphics cards only.")
+        side, i = prior.window, len(prior.schedule) // 10
+        x_t = torch.randn(1, 3, side, side).to(self._loaded.device)
+        with nullcontext() if recorded else one_by_one():
+            seconds = min(seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item()))
+        return _of_evaluation(seconds, side, flops(prior, side))
+
     def photo(self, megapixels: float, steps: int | None = None) -> Figures:
         """One job in a process of its own, and what was expected of it."""
         with tempfile.TemporaryDirectory() as folder:
@@ -239,7 +259,7 @@ def flops(prior: Prior, side: int) -> float:
     """Of the convolutions and matrix products of one window: 2 per multiplication."""
     # What follows from the noise level alone is found for the first window of all.
     prior(torch.zeros(1, 3, prior.stride, prior.stride), 0)
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, one_by_one():
         prior(torch.zeros(1, 3, side, side), 0)
     return float(counter.get_total_flops())
 

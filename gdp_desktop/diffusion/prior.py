@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Protocol, Self
 from weakref import WeakKeyDictionary
 
@@ -18,7 +19,8 @@ from gdp_desktop.diffusion.precision import (
     in_channels_last,
     with_weights_in,
 )
-from gdp_desktop.diffusion.row_wise import Waiting, Walk
+from gdp_desktop.diffusion.recorded import evaluated, pays
+from gdp_desktop.diffusion.row_wise import Waiting, Walk, whole_or_walked
 from gdp_desktop.diffusion.schedule import Schedule
 from gdp_desktop.diffusion.unet import Modulated, UNet
 
@@ -155,10 +157,8 @@ class UNetPrior:
         return further
 
     def _walk(self, i: int) -> Walk:
-        modulated = self._modulated(i)
-        with self._precisely():
-            walk = self._quickest.walk(modulated)
-        waiting = Waiting()
+        begin = partial(self._quickest.walk, self._modulated(i))
+        walk, waiting = whole_or_walked(partial(self._whole, i, begin), begin), Waiting()
 
         def further(x_t: torch.Tensor, is_last: bool) -> torch.Tensor:
             waiting.put(x_t)
@@ -170,13 +170,23 @@ class UNetPrior:
 
         return further
 
+    def _whole(self, i: int, begin: Callable[[], Walk], x_in: torch.Tensor) -> torch.Tensor:
+        """v of all rows of x_t at once."""
+        if not pays(x_in):
+            return begin()(x_in, True)
+        log_sigma = torch.full((1,), self._log_sigma(i), device=self.device)
+        return evaluated(self._quickest, x_in, log_sigma)
+
+    def _log_sigma(self, i: int) -> float:
+        return float(self.schedule.sigmas[i].log().float())
+
     @property
     def _quickest(self) -> UNet:
         return self.converted if self.autocast and self.converted else self.network
 
     def _modulated(self, i: int) -> Modulated:
         """The network at step i, found once for all photos and all their parts."""
-        network, log_sigma = self._quickest, float(self.schedule.sigmas[i].log().float())
+        network, log_sigma = self._quickest, self._log_sigma(i)
         known = _modulations.setdefault(network, {})
         key = (log_sigma, self.autocast, self.device)
         if key not in known:
@@ -257,7 +267,8 @@ class EpsPrior:
         x_in = x_t[..., rows[:, None], columns].to(self.device)
         timestep = int(self.schedule.timesteps[i])
         timesteps = torch.full((len(x_t),), timestep, device=self.device)
-        out = self.network(x_in.contiguous(memory_format=torch.channels_last), timesteps)
+        x_in = x_in.contiguous(memory_format=torch.channels_last)
+        out = evaluated(self.network, x_in, timesteps)
         return out[..., :height, :width].float().to(x_t.device).contiguous()
 
     def _log_variance(self, v: torch.Tensor, i: int) -> torch.Tensor:

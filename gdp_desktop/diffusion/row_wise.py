@@ -166,6 +166,23 @@ def in_turn(walks: Sequence[Walk]) -> Walk:
     return further
 
 
+def whole_or_walked(
+    whole: Callable[[torch.Tensor], torch.Tensor], begin: Callable[[], Walk]
+) -> Walk:
+    """A walk that takes all rows at once in a way of their own, and begins where they come a few at
+    a time."""
+    walk: Walk | None = None
+
+    def further(rows: torch.Tensor, is_last: bool) -> torch.Tensor:
+        nonlocal walk
+        if walk is None and is_last:
+            return whole(rows)
+        walk = walk or begin()
+        return walk(rows, is_last)
+
+    return further
+
+
 def none_of(rows: torch.Tensor, channels: int, width: int | None = None) -> torch.Tensor:
     """No rows, of so many channels."""
     width = rows.shape[-1] if width is None else width

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from gdp_desktop.diffusion.handing_over import Coming, coming_back
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
@@ -24,7 +27,7 @@ class PreviewPainter:
         peak = np.float32(np.iinfo(photo.pixels.dtype).max)
         self._base = _reduced(photo.pixels, self._zoom) / peak
         self._picture = np.rint(self._base.clip(0, 1) * 255).astype(np.uint8)
-        self._taken: list[tuple[tuple[slice, slice], torch.Tensor]] = []
+        self._taken: deque[tuple[tuple[slice, slice], Coming]] = deque()
         self._share = None
         if mask is not None:
             share = _reduced(mask.pixels, self._zoom).astype(np.float32)
@@ -43,17 +46,22 @@ class PreviewPainter:
         right = min(width, round(self._region.right * self._zoom))
         if last > first and right > left:
             place = (slice(first, last), slice(left, right))
-            self._taken.append((place, _fitted(x0, last - first, right - left)))
+            self._taken.append((place, coming_back(_fitted(x0, last - first, right - left))))
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the next picture differs from the last one."""
+        return bool(self._taken) and self._taken[0][1].is_here
 
     def picture(self) -> np.ndarray:
-        """All that was taken, the latest on top: a new (H, W, 3) uint8 array; elsewhere the photo
-        as it is."""
-        for place, fitted in self._taken:
-            estimate = (fitted[0].permute(1, 2, 0).cpu().numpy() + 1) / 2
+        """All that was taken and is here, the latest on top: a new (H, W, 3) uint8 array; elsewhere
+        the photo as it is."""
+        while self.has_news:
+            place, fitted = self._taken.popleft()
+            estimate = (fitted.tensor()[0].permute(1, 2, 0).numpy() + 1) / 2
             if self._share is not None:
                 estimate = self._base[place] + self._share[place] * (estimate - self._base[place])
             self._picture[place] = np.rint(estimate.clip(0, 1) * 255)
-        self._taken.clear()
         return self._picture.copy()
 
     def _row(self, share: float) -> int:

@@ -82,7 +82,7 @@ def _events(
             estimate = replace(estimate, x0=without_colours(estimate.x0))
         if painter is not None:
             painter.take(estimate.x0, estimate.level, estimate.top)
-            if clock.preview_is_due(ready.room.on_card):
+            if painter.has_news and clock.preview_is_due(ready.room.on_card):
                 yield Preview(painter.picture(), clock.done, clock.total)
     x0 = estimate.x0.cpu() if estimate is not None else None
     if x0 is None or not is_finite(x0):

@@ -9,13 +9,14 @@ from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache, partial
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from gdp_desktop.diffusion import lanes
+from gdp_desktop.diffusion import lanes, recorded
 from gdp_desktop.diffusion import silu as silu_module
 from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.methods import METHODS, method_named
@@ -23,7 +24,7 @@ from gdp_desktop.methods.method import Assignment, Method
 from gdp_desktop.tasks import TASKS
 from gdp_desktop.tasks.task import Task
 from tests.methods.test_laws import assignment, network_prior, posed
-from tests.pretended_card import CARD, OnCard, pretended_card
+from tests.pretended_card import CARD, OnCard, pretended_card, taped
 
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 # Half of SIZE: a pyramid of two levels.
@@ -120,6 +121,22 @@ def test_the_problem_is_solved_there(method: str, task: str) -> None:
     assert torch.allclose(x0.held, result_here(method, task), atol=1e-5)
 
 
+# Bracketed exposures are looked at once at each size here.
+@pytest.mark.parametrize("task", [task for name, task in TASKS.items() if name != "hdr"])
+def test_recorded_evaluations_solve_it_as_well(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Mock(side_effect=taped)
+    monkeypatch.setitem(recorded.RECORDERS, CARD.type, recorder)
+    method = method_named(task.default_method)
+    with pretended_card():
+        there = posed(task).on(CARD)
+        x0 = result(method, assignment(method, there, prior_there(), coarse_side=COARSE_SIDE))
+    recorder.assert_called()
+    assert isinstance(x0, OnCard)
+    assert torch.allclose(x0.held, result_here(method.id, task.id), atol=1e-5)
+
+
 @every_task
 def test_where_the_problem_finds_no_room_its_windows_travel(task: Task) -> None:
     method = method_named(task.default_method)
@@ -129,8 +146,13 @@ def test_where_the_problem_finds_no_room_its_windows_travel(task: Task) -> None:
     assert torch.allclose(x0, result_here(method.id, task.id), atol=1e-5)
 
 
+@pytest.mark.parametrize("recorders", [{}, {CARD.type: taped}], ids=["asked", "recorded"])
 @pytest.mark.parametrize("task", [TASKS[t] for t in ("low-light", "denoise", "inpainting")])
-def test_more_steps_at_full_size_do_not_wait_more_often(task: Task) -> None:
+def test_more_steps_at_full_size_do_not_wait_more_often(
+    task: Task, recorders: dict[str, recorded.Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "RECORDERS", recorders)
+
     def waits(steps: int) -> Counter[str]:
         problem = replace(posed(task), coarse_steps=3)
         with pretended_card() as counted:
