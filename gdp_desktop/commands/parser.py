@@ -81,6 +81,8 @@ def _restore(parser: argparse.ArgumentParser) -> None:
         "something has to be invented (default: the method's, or the task's)")
     add("--seed", type=_seed, metavar="S", default=0,
         help="the same seed gives the same bytes (default 0)")
+    add("--amount", type=_share, default=1.0, metavar="A",
+        help="how much of the result is mixed into the photo, from 0 to 1 (default 1)")
     add("--samples", type=_at_least_one, metavar="N", default=1,
         help="so many results of each photo, with seeds from S on; the further ones are "
         "NAME-restored-s2.EXT and so on")
@@ -259,6 +261,16 @@ def _above_zero(text: str) -> float:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
         raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return number
+
+
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 0 to 1')
     return number
 
 

@@ -80,12 +80,13 @@ def request_from(options: argparse.Namespace) -> Request:
     devices = devices_like(options.device or "auto")
     recipe = Recipe(
         task.id, MappingProxyType(values), method.id, MappingProxyType(method_values), steps,
-        options.seed, options.prior, devices[0],
+        options.seed, options.prior, devices[0], options.amount,
     )
     loaded = load_prior(recipe.prior, recipe.device)
     blank = Report(
         input="", output=None, status="failed", task=task.id, method=method.id, prior=loaded.name,
         prior_sha256=loaded.sha256, device=loaded.device, steps=steps, seed=options.seed,
+        amount=recipe.amount,
     )
     limit = options.memory_limit
     in_bytes = None if limit is None else round(limit * 1e9)

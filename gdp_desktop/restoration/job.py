@@ -26,7 +26,7 @@ class Recipe:
 
     ``method`` "" takes the task's default, ``steps`` None the method's or else the task's;
     ``device`` "auto" takes CUDA when there is one; ``prior`` is a name from the list of priors or
-    a path, "" the default one.
+    a path, "" the default one.  ``amount`` in [0, 1] of the result is mixed into the photo.
     """
 
     task: str
@@ -37,6 +37,7 @@ class Recipe:
     seed: int = 0
     prior: str = ""
     device: str = "auto"
+    amount: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Report:
     """What was done, as ``restore --json`` prints it.
 
     ``evaluations`` counts windows sent through the network; ``consistency`` is the mean squared
-    difference of D(x0) and y, in 8-bit units, over what was restored and before rounding;
+    difference of D(x0) and y, in 8-bit units, over what was restored, before rounding and mixing;
     ``degradation`` is what was learned or assumed about how the photo came to be (light factor,
     kernel width, noise level …).
     """
@@ -108,6 +109,7 @@ class Report:
     evaluations: int = 0
     seconds: float = 0.0
     seed: int = 0
+    amount: float = 1.0
     consistency: float | None = None
     degradation: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

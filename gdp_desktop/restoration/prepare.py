@@ -22,6 +22,7 @@ from gdp_desktop.methods import method_named
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.methods.method import Assignment, Method, Solver
 from gdp_desktop.methods.noise_first import solver_for
+from gdp_desktop.restoration.amount import AMOUNT
 from gdp_desktop.restoration.boundary import boundary_for
 from gdp_desktop.restoration.disk import refuse_full_disk
 from gdp_desktop.restoration.job import MAX_STEPS, CancelToken, Job
@@ -78,6 +79,7 @@ def prepare(
     method = method_named(job.recipe.method or task.default_method)
     method_values = method.values(job.recipe.method_params)
     steps = checked_steps(task, method, job.recipe.steps)
+    AMOUNT.check(job.recipe.amount)
     target = target_of(job)
     photo = load_photo(job.source)
     if job.version is not None and version_of(job.source) != job.version:

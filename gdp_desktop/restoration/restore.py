@@ -16,6 +16,7 @@ from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Rect
 from gdp_desktop.image.photo import Photo, save_photo, save_under_free_name
 from gdp_desktop.methods.method import Estimate
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.cost import cost
 from gdp_desktop.restoration.job import (
     CancelToken,
@@ -93,7 +94,8 @@ def _events(
 def finished(job: Job, ready: Prepared, x0: torch.Tensor, clock: Clock) -> Finished:
     """Puts the photo together, saves what is to be saved, and reports."""
     loaded, problem = ready.loaded, ready.problem.on(MAIN_MEMORY)
-    result = composed(ready.photo, x0, ready.limit, ready.region, ready.scale)
+    whole = composed(ready.photo, x0, ready.limit, ready.region, ready.scale)
+    result = Mix(job.recipe.amount, ready.photo).of(whole)
     found = by_products(problem, x0, ready.region, ready.scale)
     output, notes = saved(result, job)
     beside, unsaved = saved_beside(output, found, job.overwrite)
@@ -111,6 +113,7 @@ def finished(job: Job, ready: Prepared, x0: torch.Tensor, clock: Clock) -> Finis
         evaluations=clock.done,
         seconds=round(clock.seconds, 2),
         seed=job.recipe.seed,
+        amount=job.recipe.amount,
         consistency=round(consistency(problem, x0), 3),
         degradation=problem.degradation.estimate(),
         notes=loaded.notes + ready.photo.notes + remarks + notes + unsaved,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
@@ -11,6 +11,7 @@ from PySide6.QtGui import QUndoStack
 from gdp_desktop.image.geometry import Rect, Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.job import Preview
 from gdp_desktop.ui.kept_masks import KeptMask, KeptMasks
 from gdp_desktop.ui.mask_tiles import painted_copy
@@ -29,6 +30,7 @@ class Document(QObject):
     mask_arrives = Signal()
     result_changed = Signal()
     preview_changed = Signal()
+    amount_changed = Signal()
     modified_changed = Signal(bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -43,8 +45,10 @@ class Document(QObject):
         self._kept_masks = KeptMasks()
         self._others: tuple[Path, ...] = ()
         self._result: Result | None = None
-        self._saved: WeakSet[Photo] = WeakSet()
+        # How much of a result the file that holds it was mixed of.
+        self._saved: WeakKeyDictionary[Photo, float] = WeakKeyDictionary()
         self._preview: Preview | None = None
+        self._amount = Mix().amount
 
     @property
     def source(self) -> Opened | None:
@@ -101,9 +105,21 @@ class Document(QObject):
         return self._preview
 
     @property
+    def mix(self) -> Mix:
+        """How much of the result, and of what is emerging, is seen and saved."""
+        return Mix(self._amount, self.photo if self._amount < 1 else None)
+
+    def set_amount(self, amount: float) -> None:
+        """Of the results of this photo and of the next ones."""
+        self._amount = amount
+        self.amount_changed.emit()
+        self.modified_changed.emit(self.is_modified)
+
+    @property
     def is_modified(self) -> bool:
-        """Whether there is a result that no file holds."""
-        return self._result is not None and self._result.photo not in self._saved
+        """Whether there is a result that no file holds as it is seen."""
+        result = self._result
+        return result is not None and self._saved.get(result.photo) != self._amount
 
     def open(self, opened: Opened) -> None:
         """What was painted on the photo when it was open before is there again."""
@@ -142,7 +158,7 @@ class Document(QObject):
         self.result_changed.emit()
         self.modified_changed.emit(self.is_modified)
 
-    def note_saved(self, photo: Photo) -> None:
-        """``photo`` is in a file now; it may no longer be the result that is shown."""
-        self._saved.add(photo)
+    def note_saved(self, photo: Photo, amount: float) -> None:
+        """So much of ``photo`` is in a file now; it may no longer be what is shown."""
+        self._saved[photo] = amount
         self.modified_changed.emit(self.is_modified)

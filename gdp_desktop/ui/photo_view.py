@@ -43,6 +43,7 @@ class PhotoView(QWidget):
         document.mask_changed.connect(self._on_mask_changed)
         document.result_changed.connect(self._renew_after)
         document.preview_changed.connect(self._renew_after)
+        document.amount_changed.connect(self.update)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(900, 640)
@@ -158,7 +159,7 @@ class PhotoView(QWidget):
         elif self._shows_split:
             self._draw_halves(painter)
         else:
-            self._after.draw(painter, self._viewport)
+            self._draw_after(painter)
             self._draw_mask(painter)
         if self._after and self._shows_before:
             draw_label(painter, "Before", QPointF(LABEL_MARGIN, LABEL_MARGIN))
@@ -181,8 +182,13 @@ class PhotoView(QWidget):
         draw_label(painter, "After", QPointF(width - LABEL_MARGIN, LABEL_MARGIN), to_left=True)
 
     def _draw_after(self, painter: QPainter) -> None:
+        amount = self._document.mix.amount
+        if self._before and amount < 1:
+            self._before.draw(painter, self._viewport)
         if self._after:
+            painter.setOpacity(amount)
             self._after.draw(painter, self._viewport)
+            painter.setOpacity(1)
 
     def _draw_clipped(
         self, painter: QPainter, rect: QRectF, draw: Callable[[QPainter], None]

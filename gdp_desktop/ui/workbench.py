@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from gdp_desktop.image.files import is_same_file, result_path
 from gdp_desktop.image.mask import Mask
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.actions import keys_of
@@ -29,7 +30,7 @@ class Workbench(QObject):
     noted = Signal(str)
     informed = Signal(str)
     warned = Signal(str)
-    unsaved = Signal(object, object)
+    unsaved = Signal(object, object, object)
     still_running = Signal(object)
     settled = Signal(object)
     scene_dropped = Signal(object)
@@ -55,8 +56,8 @@ class Workbench(QObject):
         self._memory_limit: int | None = None
         self.variations = Variations(document)
         self._job: Job | None = None
-        # Jobs of photos that are no longer open.
-        self._jobs_elsewhere: list[Job] = []
+        # Jobs of photos that are no longer open, and what their results are to be mixed of.
+        self._jobs_elsewhere: list[tuple[Job, Mix]] = []
         self._awaited: Finished | None = None
         # The result that was clicked, until it can be drawn.
         self._chosen: Finished | None = None
@@ -170,13 +171,13 @@ class Workbench(QObject):
     def enqueue(self, paths: Iterable[Path]) -> None:
         """Photos and the photos in folders wait in the queue, with the present recipe."""
         if self._is_for_one_photo():
-            self._loader.find(paths, self._recipe, self._mask_for_queue())
+            self._loader.find(paths, self._recipe_for_queue(), self._mask_for_queue())
 
     def revise_waiting(self) -> None:
         """Give the waiting photos of the queue the present recipe and mask."""
         if self._is_for_one_photo():
-            mask = self._mask_for_queue()
-            self._queue.revise(lambda job: replace(job, recipe=self._recipe, mask=mask))
+            recipe, mask = self._recipe_for_queue(), self._mask_for_queue()
+            self._queue.revise(lambda job: replace(job, recipe=recipe, mask=mask))
 
     def _is_for_one_photo(self) -> bool:
         """Whether the task can do photos one by one, and if not, says so."""
@@ -251,18 +252,20 @@ class Workbench(QObject):
     def save(self) -> None:
         """Save the result beside the source, under a name that is still free."""
         if self._to_save and self._document.path:
-            self._loader.save_beside(self._to_save, self._document.path)
+            self._loader.save_beside(self._to_save, self._document.mix, self._document.path)
 
-    def save_beside(self, result: Finished, source: Path, folder: Path | None = None) -> None:
+    def save_beside(
+        self, result: Finished, mix: Mix, source: Path, folder: Path | None = None
+    ) -> None:
         """Save the result of a photo that is no longer open: beside it, or in ``folder``."""
-        self._loader.save_beside(result, source, folder)
+        self._loader.save_beside(result, mix, source, folder)
 
     def export(self, path: Path) -> None:
         """The user has agreed to replace what may be there, but for the photos themselves."""
         if self._is_of_the_scene(path, "result"):
             return
         if self._to_save:
-            self._loader.save(self._to_save, path, overwrite=True)
+            self._loader.save(self._to_save, self._document.mix, path, overwrite=True)
 
     def clear_mask(self) -> None:
         self._document.undo_stack.push(ClearMask(self._document))
@@ -291,6 +294,10 @@ class Workbench(QObject):
             )
         return is_one
 
+    def _recipe_for_queue(self) -> Recipe:
+        """Nobody can choose the amount of a result that is saved at once."""
+        return replace(self._recipe, amount=self._document.mix.amount)
+
     def _mask_for_queue(self) -> Mask | None:
         """The open photo's mask only where a task cannot do without: elsewhere it would quietly
         limit the restoration of photos it was not painted on."""
@@ -300,10 +307,10 @@ class Workbench(QObject):
         """What is shown and not saved is offered; what runs goes on, and is offered when done."""
         document = self._document
         shown = document.result.finished if document.is_modified and document.result else None
-        unsaved, source = self._awaited or shown, document.path
+        unsaved, mix, source = self._awaited or shown, document.mix, document.path
         was_running = self._job if self._awaited is None else None
         if was_running:
-            self._jobs_elsewhere.append(was_running)
+            self._jobs_elsewhere.append((was_running, mix))
         self._job = self._awaited = self._chosen = None
         document.open(opened)
         self._go_on_with(opened.path)
@@ -315,7 +322,7 @@ class Workbench(QObject):
         if was_running and was_running is not self._job:
             self.still_running.emit(was_running)
         if unsaved is not None:
-            self.unsaved.emit(unsaved, source)
+            self.unsaved.emit(unsaved, mix, source)
 
     def _about_mask(self) -> list[str]:
         if not self._document.is_painted:
@@ -326,7 +333,7 @@ class Workbench(QObject):
     def _go_on_with(self, path: Path) -> None:
         """The photo may have been open before, and still be at work."""
         self._job = next(
-            (job for job in self._jobs_elsewhere if is_same_file(job.source, path)), None
+            (job for job, _ in self._jobs_elsewhere if is_same_file(job.source, path)), None
         )
         if self._job:
             self._settle(self._job)
@@ -334,7 +341,7 @@ class Workbench(QObject):
 
     def _settle(self, job: Job) -> None:
         """It is over, or its photo is open again."""
-        self._jobs_elsewhere = [other for other in self._jobs_elsewhere if other is not job]
+        self._jobs_elsewhere = [kept for kept in self._jobs_elsewhere if kept[0] is not job]
         self.settled.emit(job)
 
     def _on_found(self, found: Found) -> None:
@@ -355,7 +362,7 @@ class Workbench(QObject):
     def _on_prepare_failed(self, finished: Finished, sentence: str) -> None:
         if finished is self._awaited:
             # It cannot be shown, but it can be saved.
-            self.unsaved.emit(self._awaited, self._document.path)
+            self.unsaved.emit(self._awaited, self._document.mix, self._document.path)
             self._stop_running()
         elif finished is self._chosen:
             # Who looks at the choice goes back to what is shown.
@@ -373,8 +380,9 @@ class Workbench(QObject):
     def _on_ended(self, outcome: Outcome) -> None:
         if outcome.finished:
             self._document.note_mask_used(outcome.job.mask)
-        if any(job is outcome.job for job in self._jobs_elsewhere):
-            self._on_ended_elsewhere(outcome)
+        elsewhere = [mix for job, mix in self._jobs_elsewhere if job is outcome.job]
+        if elsewhere:
+            self._on_ended_elsewhere(outcome, elsewhere[0])
         elif outcome.job is not self._job:
             return
         elif outcome.finished:
@@ -389,11 +397,11 @@ class Workbench(QObject):
             if outcome.status == "failed":
                 self.warned.emit(outcome.error)
 
-    def _on_ended_elsewhere(self, outcome: Outcome) -> None:
+    def _on_ended_elsewhere(self, outcome: Outcome, mix: Mix) -> None:
         self._settle(outcome.job)
         source = outcome.job.source
         if outcome.finished:
-            self.unsaved.emit(outcome.finished, source)
+            self.unsaved.emit(outcome.finished, mix, source)
         elif outcome.status == "failed":
             self.warned.emit(f"{source.name} could not be restored: {outcome.error}")
 
@@ -412,7 +420,7 @@ class Workbench(QObject):
         self.running_changed.emit(False)
 
     def _on_saved(self, saved: Saved) -> None:
-        self._document.note_saved(saved.photo)
+        self._document.note_saved(saved.photo, saved.amount)
         files = ", with ".join([saved.path.name, *(path.name for path in saved.beside[:1])])
         files += "".join(f" and {path.name}" for path in saved.beside[1:])
         self.informed.emit(" ".join((f"Saved as {files}.", *saved.notes)))

@@ -15,6 +15,7 @@ from gdp_desktop.image.files import Version, find_photos, result_path, version_o
 from gdp_desktop.image.mask import Mask, load_mask, save_mask
 from gdp_desktop.image.photo import Photo, load_photo, save_photo, save_under_free_name
 from gdp_desktop.image.pyramid import Pyramid
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.failures import sentence_of
 from gdp_desktop.restoration.job import Cancelled, CancelToken, Finished, Recipe
 from gdp_desktop.restoration.restore import saved_beside
@@ -70,12 +71,14 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Saved:
-    """``photo`` is in the file ``path``, and its by-products are in the files ``beside`` that.
+    """``amount`` of ``photo`` is in the file ``path``, and its by-products are in the files
+    ``beside`` that.
 
     ``notes`` say what the format could not hold.
     """
 
     photo: Photo
+    amount: float
     path: Path
     notes: tuple[str, ...]
     beside: tuple[Path, ...] = ()
@@ -127,18 +130,21 @@ def _prepare(finished: Finished) -> Result:
     return Result(finished, display_pyramid(finished.photo))
 
 
-def _save(finished: Finished, path: Path, overwrite: bool) -> Saved:
-    return _saved(finished, path, save_photo(finished.photo, path, overwrite=overwrite))
+def _save(finished: Finished, mix: Mix, path: Path, overwrite: bool) -> Saved:
+    notes = save_photo(mix.of(finished.photo), path, overwrite=overwrite)
+    return _saved(finished, mix, path, notes)
 
 
-def _save_beside(finished: Finished, source: Path, folder: Path | None) -> Saved:
-    return _saved(finished, *save_under_free_name(finished.photo, result_path(source, folder)))
+def _save_beside(finished: Finished, mix: Mix, source: Path, folder: Path | None) -> Saved:
+    target = result_path(source, folder)
+    return _saved(finished, mix, *save_under_free_name(mix.of(finished.photo), target))
 
 
-def _saved(finished: Finished, path: Path, notes: tuple[str, ...]) -> Saved:
+def _saved(finished: Finished, mix: Mix, path: Path, notes: tuple[str, ...]) -> Saved:
     # Nobody was asked whether files beside the result may be replaced.
     beside, unsaved = saved_beside(path, dict(finished.by_products), overwrite=False)
-    return Saved(finished.photo, path, notes + unsaved, tuple(map(Path, beside.values())))
+    files = tuple(map(Path, beside.values()))
+    return Saved(finished.photo, mix.amount, path, notes + unsaved, files)
 
 
 def _open_mask(path: Path, photo: Photo) -> LoadedMask:
@@ -217,14 +223,14 @@ class Loader(QObject):
     def prepare(self, finished: Finished) -> None:
         self._asked.emit(partial(_prepare, finished), finished)
 
-    def save(self, finished: Finished, path: Path, *, overwrite: bool) -> None:
-        self._asked.emit(partial(_save, finished, path, overwrite), finished.photo)
+    def save(self, finished: Finished, mix: Mix, path: Path, *, overwrite: bool) -> None:
+        self._asked.emit(partial(_save, finished, mix, path, overwrite), finished.photo)
 
     def save_beside(
-        self, finished: Finished, source: Path, folder: Path | None = None
+        self, finished: Finished, mix: Mix, source: Path, folder: Path | None = None
     ) -> None:
         """As NAME-restored.EXT, numbered if that is there already; into ``folder``, if given."""
-        self._asked.emit(partial(_save_beside, finished, source, folder), finished.photo)
+        self._asked.emit(partial(_save_beside, finished, mix, source, folder), finished.photo)
 
     def find(self, paths: Iterable[Path], recipe: Recipe, mask: Mask | None = None) -> None:
         """Folders are searched to the bottom, which may take a while on a network."""

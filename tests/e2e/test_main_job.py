@@ -59,10 +59,13 @@ def test_what_is_painted_is_restored_as_by_command_line(
     window.panel(TaskPanel).set_recipe(RECIPE)
     paint(qtbot, window, (30, 40), (60, 45))
     assert len(previews_of_a_run(qtbot, window)) >= 2
+    window.panel(TaskPanel).set_amount(0.7)
     save(qtbot, window)
     mask = tmp_path / "mask.png"
     save_mask(window.document.mask, mask)
-    by_command = restored_by_command(source, tmp_path / "out", "--mask", str(mask))
+    by_command = restored_by_command(
+        source, tmp_path / "out", "--mask", str(mask), "--amount", "0.7"
+    )
     assert (tmp_path / "dark-restored.png").read_bytes() == by_command.read_bytes()
 
 
@@ -71,13 +74,15 @@ def test_a_queued_photo_is_saved_as_by_command_line(
 ) -> None:
     window, source = program.window, make_photo("dark.png")
     window.panel(TaskPanel).set_recipe(Recipe("low-light", {"exposure": 0.6}, device="cpu"))
+    window.panel(TaskPanel).set_amount(0.57)
     with qtbot.waitSignal(window.workbench.enqueued, timeout=PATIENCE):
         window.files.enqueue([source])
     with qtbot.waitSignal(window.queue.batch_ended, timeout=PATIENCE) as blocker:
         window.queue.start()
     assert blocker.args[0].done == 1, window.queue.rows[0].error
     by_command = restored_by_command(
-        source, tmp_path / "out", task="low-light", params=("exposure=0.6",), numbers=()
+        source, tmp_path / "out", task="low-light", params=("exposure=0.6",),
+        numbers=("--amount", "0.57"),
     )
     assert (tmp_path / "dark-restored.png").read_bytes() == by_command.read_bytes()
 

@@ -31,6 +31,7 @@ from gdp_desktop.image.photo import Photo, load_photo, save_photo
 from gdp_desktop.methods import METHODS
 from gdp_desktop.methods.levels import level_count
 from gdp_desktop.restoration import prepare, priors
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.job import (
     Cancelled,
     CancelToken,
@@ -140,6 +141,22 @@ def run(job: Job, **options) -> tuple[list, Finished]:
     events = list(restore(job, CancelToken(), **options))
     assert isinstance(events[-1], Finished)
     return events, events[-1]
+
+
+@all_tasks
+def test_an_amount_is_mixed_in_afterwards(
+    task: str, prior_file: Path, photo_file: Callable[..., Path]
+) -> None:
+    file = photo_file(40, 30)
+    whole, half = (run(job_for(task, file, prior_file, amount=a))[1] for a in (1.0, 0.5))
+    expected = Mix(0.5, load_photo(file)).of(whole.photo)
+    assert np.array_equal(half.photo.pixels, expected.pixels)
+    assert not np.array_equal(half.photo.pixels, whole.photo.pixels)
+    assert (whole.report.amount, half.report.amount) == (1.0, 0.5)
+    assert half.report.consistency == whole.report.consistency
+    with pytest.raises(TaskError) as raised:
+        run(job_for(task, file, prior_file, amount=1.5))
+    assert one_sentence(raised.value)
 
 
 @all_tasks

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QFileDialog, QPushB
 from pytestqt.qtbot import QtBot
 
 from gdp_desktop.image.photo import Photo
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.job import Finished, Report
 from gdp_desktop.ui.main_window import MainWindow
 from gdp_desktop.ui.panels.queue_panel import QueuePanel
@@ -124,7 +125,7 @@ def leave_results_of(window: MainWindow, *sources: Path) -> None:
     for source in sources:
         photo = Photo(np.zeros((4, 6, 3), np.uint8))
         result = Finished(photo, Report(str(source), None, "done", "denoise"))
-        window.workbench.unsaved.emit(result, source)
+        window.workbench.unsaved.emit(result, Mix(), source)
 
 
 def test_several_results_of_a_photo_are_told_together(

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo, load_photo
+from gdp_desktop.restoration.amount import Mix
 from gdp_desktop.restoration.job import Finished, Recipe, Report
 from gdp_desktop.worker import loader as loader_module
 from gdp_desktop.worker.loader import Loader
@@ -103,7 +104,7 @@ def test_a_result_is_saved_under_a_free_name(
     photo = load_photo(source)
     for name in ("a-restored.png", "a-restored-2.png"):
         with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
-            loader.save_beside(finished(photo), source)
+            loader.save_beside(finished(photo), Mix(), source)
         assert blocker.args[0].path == source.with_name(name)
 
 
@@ -114,7 +115,7 @@ def test_what_was_found_is_saved_beside_the_result(
     result = finished(load_photo(source), kernel=np.eye(5, dtype=np.float32))
     source.with_name("b.kernel.png").write_bytes(b"somebody else's")
     with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
-        loader.save(result, source.with_name("b.png"), overwrite=True)
+        loader.save(result, Mix(), source.with_name("b.png"), overwrite=True)
     (beside,) = blocker.args[0].beside
     assert load_photo(beside).pixels[2, 2, 0] == 255
     assert source.with_name("b.kernel.png").read_bytes() == b"somebody else's"
@@ -126,7 +127,7 @@ def test_the_photo_itself_is_never_replaced(
     source = make_photo("a.png")
     before = source.read_bytes()
     with qtbot.waitSignal(loader.save_failed, timeout=5000):
-        loader.save(finished(load_photo(source)), source, overwrite=True)
+        loader.save(finished(load_photo(source)), Mix(), source, overwrite=True)
     assert source.read_bytes() == before
 
 
@@ -152,10 +153,10 @@ def test_what_cannot_be_saved_is_told_with_its_photo(
 ) -> None:
     result = finished(load_photo(make_photo("a.png")))
     with qtbot.waitSignal(loader.save_failed, timeout=5000) as blocker:
-        loader.save_beside(result, tmp_path / "gone" / "a.png")
+        loader.save_beside(result, Mix(), tmp_path / "gone" / "a.png")
     assert blocker.args[0] is result.photo and "gone" in blocker.args[1]
     with qtbot.waitSignal(loader.saved, timeout=5000) as blocker:
-        loader.save_beside(result, tmp_path / "gone" / "a.png", tmp_path)
+        loader.save_beside(result, Mix(), tmp_path / "gone" / "a.png", tmp_path)
     assert blocker.args[0].path == tmp_path / "a-restored.png"
 
 

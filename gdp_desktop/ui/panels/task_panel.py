@@ -12,7 +12,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gdp_desktop.restoration.amount import AMOUNT
 from gdp_desktop.restoration.job import Recipe
+from gdp_desktop.tasks.param import Param
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.panels.advanced_group import AdvancedGroup
 from gdp_desktop.ui.panels.fold import Fold
@@ -21,9 +23,13 @@ from gdp_desktop.ui.panels.panel import Panel, Surroundings
 from gdp_desktop.ui.panels.param_page import ParamPage
 from gdp_desktop.ui.panels.run_bar import RunBar
 from gdp_desktop.ui.panels.scene_group import SceneGroup
-from gdp_desktop.ui.panels.slider_row import guard_wheel
+from gdp_desktop.ui.panels.slider_row import SliderRow, guard_wheel
 
 WIDTH = 300
+AMOUNT_IN_PERCENT = Param(
+    AMOUNT.key, AMOUNT.label, default=100, minimum=0, maximum=100, step=1, unit="%",
+    help=f"{AMOUNT.help} Changes at once what is seen and saved; nothing is restored again.",
+)
 CHOICE_HEIGHT = 28
 
 
@@ -46,6 +52,7 @@ class TaskPanel(Panel):
         self._scene = SceneGroup(around.document)
         self._scene_fold = Fold("Further photos", self._scene, is_open=True)
         self._advanced = AdvancedGroup(around.repertoire)
+        self._amount = SliderRow(AMOUNT_IN_PERCENT)
         self._run_bar = RunBar()
         self._fill_choice()
         self._lay_out()
@@ -77,6 +84,10 @@ class TaskPanel(Panel):
         self.choose_task(recipe.task)
         self._pages[recipe.task].set_values(recipe.params)
         self._advanced.set_recipe(recipe)
+
+    def set_amount(self, amount: float) -> None:
+        """In [0, 1]."""
+        self._amount.set_value(100 * amount)
 
     @property
     def memory_limit(self) -> float:
@@ -110,6 +121,8 @@ class TaskPanel(Panel):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(_scrolling(content), 1)
+        self._amount.setContentsMargins(12, 8, 12, 0)
+        outer.addWidget(self._amount)
         outer.addWidget(self._run_bar)
         self.setMinimumWidth(WIDTH)
 
@@ -127,6 +140,7 @@ class TaskPanel(Panel):
             page.changed.connect(self.recipe_changed)
         self._advanced.changed.connect(self.recipe_changed)
         self._advanced.memory_limit_changed.connect(self.memory_limit_changed)
+        self._amount.changed.connect(lambda percent: self._document.set_amount(percent / 100))
         self._run_bar.run_asked.connect(around.workbench.run)
         self.recipe_changed.connect(self._hand_over)
         self._run_bar.cancel_asked.connect(around.workbench.cancel)
