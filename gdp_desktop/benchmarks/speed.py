@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import cache, partial
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from gdp_desktop.diffusion.adm import ADM, ADMConfig
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
-from gdp_desktop.diffusion.recorded import one_by_one
+from gdp_desktop.diffusion.recorded import at_once
 from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
@@ -158,7 +157,9 @@ class Measurements:
         prior = self._loaded.prior
 
         def timed() -> tuple[list[float], list[float]]:
-            return self._timed(), seconds_of_walks(prior, size, batch)
+            return self._timed(), seconds_of_walks(
+                prior, self._loaded.device, size, batch
+            )
 
         before, restored, after = timed(), work(), timed()
         window, seen = (statistics.median(a + b) for a, b in zip(before, after, strict=True))
@@ -177,7 +178,7 @@ class Measurements:
             raise LeftOut("Recorded evaluations are for graphics cards only.")
         side, i = prior.window, len(prior.schedule) // 10
         x_t = torch.randn(1, 3, side, side).to(self._loaded.device)
-        with nullcontext() if recorded else one_by_one():
+        with at_once(recorded):
             seconds = min(seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item()))
         return _of_evaluation(seconds, side, flops(prior, side))
 
@@ -234,7 +235,7 @@ class Measurements:
         }
 
 
-def seconds_of_walks(prior: Prior, size: Size, batch: int) -> list[float]:
+def seconds_of_walks(prior: Prior, device: str, size: Size, batch: int) -> list[float]:
     """Seconds for every pixel that the prior sees where a photo of this size is sent through it in
     the shape that a job has at full size, and nothing else is done; of several times."""
     tiler = tiling_of(prior, FULL_SIZE_SIGMA, batch)
@@ -242,6 +243,7 @@ def seconds_of_walks(prior: Prior, size: Size, batch: int) -> list[float]:
     few = Size(size.width, tall // prior.stride * prior.stride)
     tiled, i = for_any_size(prior, tiler, batch), len(prior.schedule) // 10
     x_t = torch.randn(1, 3, *few.shape, generator=torch.Generator().manual_seed(0))
+    x_t = x_t.to(device)
 
     def walk() -> None:
         for strip in tiled.strips(x_t, i):
@@ -259,7 +261,7 @@ def flops(prior: Prior, side: int) -> float:
     """Of the convolutions and matrix products of one window: 2 per multiplication."""
     # What follows from the noise level alone is found for the first window of all.
     prior(torch.zeros(1, 3, prior.stride, prior.stride), 0)
-    with FlopCounterMode(display=False) as counter, one_by_one():
+    with FlopCounterMode(display=False) as counter, at_once(False):
         prior(torch.zeros(1, 3, side, side), 0)
     return float(counter.get_total_flops())
 

@@ -28,7 +28,7 @@ class Request:
     overwrite: bool
     # What a report says of a photo that did not get through.
     blank: Report = field(repr=False)
-    # Photos are given to these in turn.
+    # What jobs at once are shared between.
     devices: Sequence[str]
     # Which of several results of the same photo, from 1.
     sample: int = 1
@@ -50,12 +50,10 @@ class Request:
         return replace(self, recipe=recipe, blank=replace(self.blank, device=device))
 
     def among(self, jobs: int) -> Request:
-        """The same request for each of so many jobs at once, with a graphics card each where there
-        are several."""
+        """The same request for each of so many jobs at once."""
         limit = self.memory_limit
         return replace(
-            self, memory_limit=None if limit is None else limit // jobs,
-            devices=self.devices[:jobs], jobs=jobs,
+            self, memory_limit=None if limit is None else limit // jobs, jobs=jobs
         )
 
     def failed(self, source: Path, sentence: str) -> Report:

@@ -8,8 +8,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 
 from gdp_desktop.commands.companions import Restore, accompanied_by, here
@@ -84,15 +85,20 @@ def run(options: argparse.Namespace) -> int:
         cancelled_by_ctrl_c() as cancel, accompanied_by(companions, cores() // jobs) as workers,
         in_order(jobs) as apply,
     ):
-        lines = Lines(len(wanted), jobs)
+        lines, devices = Lines(len(wanted), jobs), Devices(request.devices, jobs)
 
         def one(turn: Turn) -> Report | None:
             if cancel.is_cancelled:
                 return None
             if isinstance(turn.work, Report):
                 return turn.work
-            with lines.of(turn.number, turn.work.source) as line, workers.one() as work:
-                return restored(turn.work, turn.request, cancel, line, tell_cost, work)
+            with (
+                lines.of(turn.number, turn.work.source) as line, workers.one() as work,
+                devices.one() as device,
+            ):
+                request = turn.request.on(device)
+                job = replace(turn.work, recipe=request.recipe)
+                return restored(job, request, cancel, line, tell_cost, work)
 
         for report in apply(one, turns(wanted, request.among(jobs), targets)):
             if report is None:
@@ -120,7 +126,7 @@ def turns(
 ) -> Iterator[Turn]:
     """One after the other, so that results get their names in the order of the photos."""
     for number, (found, sample) in enumerate(wanted):
-        request = asked.sampled(sample).on(asked.devices[number % len(asked.devices)])
+        request = asked.sampled(sample)
         if found.error is not None:
             yield Turn(number, request.failed(found.path, found.error), request)
             continue
@@ -135,6 +141,24 @@ def turns(
             at_once=request.jobs,
         )
         yield Turn(number, job, request)
+
+
+class Devices:
+    """As many places as there are jobs at once, shared out evenly between several graphics cards; a
+    job that ends leaves its place to the next one."""
+
+    def __init__(self, devices: Sequence[str], jobs: int) -> None:
+        self._free: SimpleQueue[str] = SimpleQueue()
+        for place in range(jobs):
+            self._free.put(devices[place % len(devices)])
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        device = self._free.get()
+        try:
+            yield device
+        finally:
+            self._free.put(device)
 
 
 @contextmanager

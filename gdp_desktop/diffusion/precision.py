@@ -8,13 +8,17 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+# A graphics card would else drop digits of float32 in convolutions, those of JPEG's blocks too.
+torch.backends.cudnn.allow_tf32 = False
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def bfloat16_pays(device: str) -> bool:
     """Where bfloat16 is emulated it is many times slower than float32."""
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # several may be unlike
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 

@@ -3,13 +3,17 @@
 A card is done with the operations of a small window sooner than Python has asked for them.
 Recorded once, all of them are asked for together, on the memory that they were recorded with: what
 is new is copied there, and the answer is copied from there.
+
+Nobody has run this on a card yet, and a recording that goes wrong may harm what comes after it in
+the same process.  So it happens only where GDP_CUDA_GRAPHS is set in the environment.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -20,11 +24,17 @@ from torch import nn
 
 log = logging.getLogger(__name__)
 
+VARIABLE = "GDP_CUDA_GRAPHS"
 # Pixels of all windows of an evaluation: on larger ones a card works longer than Python takes to
 # ask, and the memory of a recording is kept from everybody else.
 MOST_PIXELS = 512 * 512
-# Recordings of one network; the one that was used longest ago goes first.
-MOST_SHAPES = 8
+# How often a shape was seen before it is recorded: recording takes as long as some evaluations.
+SEEN_BEFORE = 3
+# Recordings of one network.
+MOST_SHAPES = 4
+# Recordings of a process in all its life.  torch has 32 streams to record on, which come round
+# again, and what ends one recording of a stream ends the workspace of others.
+MOST_RECORDINGS = 24
 
 # (x_in, condition) -> answer: x_in is (N, 3, H, W), the condition (N,) or (1,).
 Evaluate = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -40,37 +50,36 @@ class Recorder(Protocol):
 
 def pays(x_in: torch.Tensor) -> bool:
     """Whether an evaluation of x_in (N, 3, H, W) is better recorded."""
-    if torch.is_grad_enabled() or _asking.one_by_one:
+    if torch.is_grad_enabled() or not _asking.at_once:
         return False
     return x_in.device.type in RECORDERS and x_in[:, 0].numel() <= MOST_PIXELS
 
 
 def evaluated(network: nn.Module, x_in: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
     """network(x_in, condition), whose answer must follow from these tensors alone; where that pays,
-    recorded when a shape comes for the second time.
+    recorded when a shape was seen a few times.
 
     The bits are the same, as a recording that does not repeat them is not used.
     """
     if not pays(x_in):
         return network(x_in, condition)
-    recorder = RECORDERS[x_in.device.type]
     recordings = _recordings.setdefault(network, _Recordings())
-    return recordings.evaluated(recorder, network, x_in, condition)
+    return recordings.evaluated(RECORDERS[x_in.device.type], network, x_in, condition)
 
 
 @contextmanager
-def one_by_one() -> Iterator[None]:
-    """Within, every operation of this thread is asked for by itself: who counts them would not see
-    those of a recording."""
-    before, _asking.one_by_one = _asking.one_by_one, True
+def at_once(on: bool) -> Iterator[None]:
+    """Whether this thread, within, asks for recorded operations together; who counts operations
+    would not see them."""
+    before, _asking.at_once = _asking.at_once, on
     try:
         yield
     finally:
-        _asking.one_by_one = before
+        _asking.at_once = before
 
 
 class _Asking(threading.local):
-    one_by_one = False
+    at_once = bool(os.environ.get(VARIABLE))
 
 
 _asking = _Asking()
@@ -79,44 +88,47 @@ _asking = _Asking()
 class _Recordings:
     """Of one network, by the shape of what it is given."""
 
+    # Of all networks: whether one failed, after which nobody knows the state of the card.
+    has_failed = False
+    count = 0
+
     def __init__(self) -> None:
         # Jobs side by side on one card share the memory of a recording.
         self._lock = threading.Lock()
-        # None until the shape comes again; False where it cannot be recorded.
-        self._known: OrderedDict[torch.Size, Evaluate | bool | None] = OrderedDict()
+        self._seen: Counter[torch.Size] = Counter()
+        self._known: dict[torch.Size, Evaluate] = {}
 
     def evaluated(
         self, recorder: Recorder, network: nn.Module, x_in: torch.Tensor, condition: torch.Tensor
     ) -> torch.Tensor:
         with self._lock:
-            if x_in.shape not in self._known:
-                self._known[x_in.shape] = None
-            elif self._known[x_in.shape] is None:
-                self._known[x_in.shape] = _verified(recorder, network, x_in, condition) or False
-            self._known.move_to_end(x_in.shape)
-            if len(self._known) > MOST_SHAPES:
-                self._known.popitem(last=False)
-            recording = self._known[x_in.shape]
-            return (recording if callable(recording) else network)(x_in, condition)
+            if self._is_due(x_in.shape):
+                self._record(recorder, network, x_in, condition)
+            return self._known.get(x_in.shape, network)(x_in, condition)
+
+    def _is_due(self, shape: torch.Size) -> bool:
+        self._seen[shape] += 1
+        return (
+            self._seen[shape] == SEEN_BEFORE + 1 and len(self._known) < MOST_SHAPES
+            and _Recordings.count < MOST_RECORDINGS and not _Recordings.has_failed
+        )
+
+    def _record(
+        self, recorder: Recorder, network: nn.Module, x_in: torch.Tensor, condition: torch.Tensor
+    ) -> None:
+        """Keeps a recording that repeats the network's answer."""
+        _Recordings.count += 1
+        try:
+            recording = recorder(network, x_in, condition)
+            if torch.equal(recording(x_in, condition), network(x_in, condition)):
+                self._known[x_in.shape] = recording
+        except RuntimeError:  # also that the card's memory is full
+            _Recordings.has_failed = True
+            log.warning("An evaluation of %s cannot be recorded.", x_in.shape, exc_info=True)
 
 
 # The memory of a network's recordings goes with it.
 _recordings: WeakKeyDictionary[nn.Module, _Recordings] = WeakKeyDictionary()
-
-
-def _verified(
-    recorder: Recorder, network: nn.Module, x_in: torch.Tensor, condition: torch.Tensor
-) -> Evaluate | None:
-    """A recording that repeats the network's answer, or None."""
-    try:
-        recording = recorder(network, x_in, condition)
-        if torch.equal(recording(x_in, condition), network(x_in, condition)):
-            return recording
-        log.info("A recording of %s differs from the network.", tuple(x_in.shape))
-    except RuntimeError:  # also that the card's memory is full
-        log.info("An evaluation of %s cannot be recorded.", tuple(x_in.shape), exc_info=True)
-    return None
-
 
 # torch allows no more in a process, for whatever card.
 _one_recorder = threading.Lock()
@@ -140,8 +152,12 @@ def as_cuda_graph(network: Evaluate, x_in: torch.Tensor, condition: torch.Tensor
         graph = torch.cuda.CUDAGraph()
         # Other threads may go on with what may not be done while something is recorded.
         own = torch.cuda.graph(graph, stream=beside, capture_error_mode="thread_local")
-        with _one_recorder, own:
-            answer = network(*held)
+        try:
+            with _one_recorder, own:
+                answer = network(*held)
+        finally:
+            # torch leaves a thread on the stream of a recording that failed.
+            torch.cuda.set_stream(usual)
 
     def repeated(x_in: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         for mine, given in zip(held, (x_in, condition), strict=True):

@@ -17,7 +17,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether there was not enough memory: Python's own error, those of torch, whose class or text
     tells, and OpenCV's, whose text does."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    texts = ("can't allocate memory", "not enough memory", "Insufficient memory", "bad allocation")
+    texts = (
+        "can't allocate memory", "not enough memory", "Insufficient memory", "bad allocation",
+        "CUDA error: out of memory", "ALLOC_FAILED",
+    )
     library = isinstance(error, RuntimeError) or type(error).__module__ == "cv2"
     return named or (library and any(text in str(error) for text in texts))
 

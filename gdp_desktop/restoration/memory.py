@@ -113,10 +113,11 @@ def room_for(
     """For an x of this size, with ``wanted`` windows at once or fewer; raises PhotoError where
     there is not enough memory even for one."""
     footprint = footprint_of(before, problem, x, method, loaded, wanted, coarse_side)
-    batch = fitting_batch(wanted, job.memory_limit, footprint, x, loaded)
+    card_bytes = share_of_card(loaded.device, job.at_once)
+    batch = fitting_batch(wanted, job.memory_limit, footprint, x, loaded, card_bytes)
     # Fewer windows are fewer rows at once.
     footprint = footprint_of(before, problem, x, method, loaded, batch, coarse_side)
-    if on_card := fits_on_card(footprint, x, loaded, batch):
+    if on_card := fits_on_card(footprint, x, loaded, batch, card_bytes):
         footprint = replace(footprint, solving=0)
     needed = needed_bytes(footprint, x, loaded, batch)
     refuse_too_large(job, needed)
@@ -127,8 +128,10 @@ def starting_bytes(degradation: Degradation, x: Size, device: str) -> int:
     """What making the trivial restoration takes beside itself."""
     if not degradation.local:
         return WHOLE_START_PIXEL * x.pixels
-    margin, rows = cut_for_start(degradation.pointwise, torch.device(device).type)
-    return START_PIXEL * x.width * min(windows_at_once() * (rows + 2 * margin), x.height)
+    kind = torch.device(device).type
+    margin, rows = cut_for_start(degradation.pointwise, kind)
+    strips = windows_at_once() if kind == "cpu" else 1
+    return START_PIXEL * x.width * min(strips * (rows + 2 * margin), x.height)
 
 
 def rows_at_once(degradation: Degradation, seen: int, thin: int) -> int | None:
@@ -163,37 +166,48 @@ def network_bytes(footprint: Footprint, x: Size, loaded: LoadedPrior, window_bat
 
 
 def fitting_batch(
-    wanted: int, limit: int | None, footprint: Footprint, x: Size, loaded: LoadedPrior
+    wanted: int, limit: int | None, footprint: Footprint, x: Size, loaded: LoadedPrior,
+    card_bytes: float,
 ) -> int:
-    """As many windows at once as the limit, and a graphics card's memory, allow; at most ``wanted``
-    and at least 1.
+    """As many windows at once as the limit, and the prior's graphics card, if it is on one, allow;
+    at most ``wanted`` and at least 1.
 
     More than ``wanted`` are not taken even where there is room: on a graphics card the number of
     windows shows in the last bit of a result, which must not depend on what else runs there.
     """
-    on_card = None if loaded.device == "cpu" else CARD_SHARE * free_on_card(loaded.device)
-
     def fits(batch: int) -> bool:
         if limit is not None and needed_bytes(footprint, x, loaded, batch) > limit:
             return False
-        return on_card is None or network_bytes(footprint, x, loaded, batch) <= on_card
+        on_card = loaded.device != "cpu"
+        return not on_card or network_bytes(footprint, x, loaded, batch) <= card_bytes
 
     while wanted > 1 and not fits(wanted):
         wanted //= 2
     return wanted
 
 
-def fits_on_card(footprint: Footprint, x: Size, loaded: LoadedPrior, window_batch: int) -> bool:
+def fits_on_card(
+    footprint: Footprint, x: Size, loaded: LoadedPrior, window_batch: int, card_bytes: float
+) -> bool:
     """Whether the prior's graphics card, if it is on one, has room for the whole problem beside the
     network's windows.  If not, the photo stays in main memory and its windows travel."""
     if loaded.device == "cpu":
         return False
     needed = footprint.solving + network_bytes(footprint, x, loaded, window_batch)
-    return needed <= CARD_SHARE * free_on_card(loaded.device)
+    return needed <= card_bytes
+
+
+def share_of_card(device: str, at_once: int) -> float:
+    """What each of so many jobs on all cards may take of this one's memory; none of a processor."""
+    if device == "cpu":
+        return 0
+    return CARD_SHARE * free_on_card(device) / -(-at_once // max(1, torch.cuda.device_count()))
 
 
 def free_on_card(device: str) -> int:
     """Bytes of the graphics card's memory that nobody uses."""
+    # What torch keeps of the last job would not count as free.
+    torch.cuda.empty_cache()
     return torch.cuda.mem_get_info(torch.device(device))[0]
 
 

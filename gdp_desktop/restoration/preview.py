@@ -15,6 +15,8 @@ from gdp_desktop.image.mask import Mask
 from gdp_desktop.image.photo import Photo
 
 PREVIEW_SIDE = 1280
+# Estimates that a graphics card may have on their way.
+MOST_COMING = 8
 
 
 class PreviewPainter:
@@ -47,6 +49,9 @@ class PreviewPainter:
         if last > first and right > left:
             place = (slice(first, last), slice(left, right))
             self._taken.append((place, coming_back(_fitted(x0, last - first, right - left))))
+        # A card that is asked for far more than it has done lets nobody tell how far it is.
+        if len(self._taken) > MOST_COMING:
+            self._paint_oldest()
 
     @property
     def has_news(self) -> bool:
@@ -57,12 +62,15 @@ class PreviewPainter:
         """All that was taken and is here, the latest on top: a new (H, W, 3) uint8 array; elsewhere
         the photo as it is."""
         while self.has_news:
-            place, fitted = self._taken.popleft()
-            estimate = (fitted.tensor()[0].permute(1, 2, 0).numpy() + 1) / 2
-            if self._share is not None:
-                estimate = self._base[place] + self._share[place] * (estimate - self._base[place])
-            self._picture[place] = np.rint(estimate.clip(0, 1) * 255)
+            self._paint_oldest()
         return self._picture.copy()
+
+    def _paint_oldest(self) -> None:
+        place, fitted = self._taken.popleft()
+        estimate = (fitted.tensor()[0].permute(1, 2, 0).numpy() + 1) / 2
+        if self._share is not None:
+            estimate = self._base[place] + self._share[place] * (estimate - self._base[place])
+        self._picture[place] = np.rint(estimate.clip(0, 1) * 255)
 
     def _row(self, share: float) -> int:
         """The row of the picture at this share of the region's height."""

@@ -36,7 +36,7 @@ from gdp_desktop.tasks.param import TaskError
 from gdp_desktop.tasks.task import Problem
 
 MAIN_MEMORY = torch.device("cpu")
-# A picture of what a graphics card is doing has to wait until it has done it.
+# Estimates of a graphics card come faster than anybody can look at them.
 SECONDS_BETWEEN_PREVIEWS_ON_CARD = 0.1
 
 

@@ -32,11 +32,23 @@ def evaluation_seconds(
 ) -> list[float]:
     """Seconds per window on the device the prior is on, in batches as a job runs them, of several
     times.  Raises Cancelled."""
-    batch, side, i = usual_batch(device), prior.window, len(prior.schedule) // 10
+    batch = usual_batch(device)
+    while True:
+        try:
+            return [s / batch for s in _seconds_of_windows(prior, device, batch, cancel)]
+        except torch.OutOfMemoryError:  # of a graphics card, where a job takes fewer as well
+            if batch == 1:
+                raise
+            batch //= 2
+
+
+def _seconds_of_windows(
+    prior: Prior, device: str, batch: int, cancel: CancelToken | None
+) -> list[float]:
+    side, i = prior.window, len(prior.schedule) // 10
     x_t = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0)).to(device)
     # A graphics card is done when a value of its answer is known.
-    seconds = seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item(), cancel)
-    return [s / batch for s in seconds]
+    return seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item(), cancel)
 
 
 def seconds_of(work: Callable[[], object], cancel: CancelToken | None = None) -> list[float]:

@@ -71,7 +71,7 @@ def test_large_photos_of_a_large_network_are_reckoned() -> None:
 
 def test_walks_are_timed_per_pixel_that_the_network_sees() -> None:
     prior = UNetPrior(UNet(UNetConfig((8, 8), (1, 1), 8, 2)).eval(), window=64, halo=8)
-    times = seconds_of_walks(prior, Size(256, 900), 2)
+    times = seconds_of_walks(prior, "cpu", Size(256, 900), 2)
     assert len(times) >= 2 and all(0 < seconds < 1e-3 for seconds in times)
 
 

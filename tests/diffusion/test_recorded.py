@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from unittest.mock import Mock
 
 import pytest
 import torch
 from torch import nn
+from torch.cuda import current_stream
 
 from gdp_desktop.diffusion import recorded
 from gdp_desktop.diffusion.prior import EpsPrior, NetworkPrior, UNetPrior
 from gdp_desktop.diffusion.recorded import (
     MOST_PIXELS,
+    MOST_RECORDINGS,
     MOST_SHAPES,
+    SEEN_BEFORE,
     Evaluate,
     Recorder,
-    as_cuda_graph,
+    at_once,
     evaluated,
-    one_by_one,
 )
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from tests.pretended_card import CARD, pretended_card, taped
 
 from .test_adm import random_adm
 
-STEPS = (900, 500, 100, 10)
+STEPS = (900, 700, 500, 300, 100, 10)
 
 
 class Plus(nn.Module):
@@ -88,14 +94,32 @@ def eps_prior() -> EpsPrior:
     return EpsPrior(random_adm(), 16, "learned")
 
 
-def test_a_shape_is_recorded_when_it_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the variable in the environment, and nothing recorded so far."""
+    monkeypatch.setattr(recorded._Asking, "at_once", True)
+    monkeypatch.setattr(recorded._Recordings, "count", 0)
+    monkeypatch.setattr(recorded._Recordings, "has_failed", False)
+
+
+def test_nothing_is_recorded_unless_asked_for() -> None:
+    code = "from gdp_desktop.diffusion import recorded; print(recorded._asking.at_once)"
+    for value, expected in (("", "False"), ("1", "True")):
+        environment = {**os.environ, recorded.VARIABLE: value}
+        told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
+                              text=True, check=True)
+        assert told.stdout.strip() == expected
+
+
+def test_a_shape_that_comes_often_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     record_with(monkeypatch, plus)
     network = Plus()
-    for value in range(5):
+    for value in range(9):
         assert torch.equal(ask(network, value=value), torch.full((1, 3, 4, 4), float(value)))
-    assert network.asked == 2  # the first, and what the recording is compared with
+    # Those before, and what the recording is compared with.
+    assert network.asked == SEEN_BEFORE + 1
     ask(network, side=8)
-    assert network.asked == 3
+    assert network.asked == SEEN_BEFORE + 2
 
 
 @pytest.mark.parametrize("recorder, network", [
@@ -107,7 +131,7 @@ def test_what_cannot_be_recorded_or_does_not_repeat_itself_is_not_used(
     record_with(monkeypatch, recorder, CARD.type)
     x, condition = torch.zeros(1, 3, 4, 4), torch.ones(1)
     with pretended_card(), torch.no_grad():
-        for _ in range(3):
+        for _ in range(SEEN_BEFORE + 1):
             evaluated(network, x.to(CARD), condition.to(CARD))
         before = network.asked
         for _ in range(3):
@@ -115,34 +139,47 @@ def test_what_cannot_be_recorded_or_does_not_repeat_itself_is_not_used(
     assert network.asked == before + 3
 
 
+def ask_often(network: nn.Module, side: int) -> None:
+    for _ in range(SEEN_BEFORE + 1):
+        ask(network, side)
+
+
+def test_after_a_failure_nothing_more_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    record_with(monkeypatch, refused)
+    ask_often(Plus(), 4)
+    recorder = Mock(side_effect=plus)
+    record_with(monkeypatch, recorder)
+    ask_often(Plus(), 4)
+    recorder.assert_not_called()
+
+
 def test_large_evaluations_gradients_and_counted_operations_are_not_recorded(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record_with(monkeypatch, plus)
+    recorder = Mock(side_effect=plus)
+    record_with(monkeypatch, recorder)
     network = Plus()
     x_in, condition = torch.zeros(2, 3, 2, MOST_PIXELS // 4 + 1), torch.zeros(1)
-    for _ in range(3):
+    for _ in range(SEEN_BEFORE + 2):
         with torch.no_grad():
             evaluated(network, x_in, condition)
         with torch.enable_grad():
             evaluated(network, x_in[:1], condition)
-        with one_by_one():
+        with at_once(False):
             ask(network)
-    assert network.asked == 9
+    recorder.assert_not_called()
 
 
-def test_few_shapes_are_kept_those_last_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    record_with(monkeypatch, plus)
-    network = Plus()
-    for side in range(1, MOST_SHAPES + 1):
-        ask(network, side), ask(network, side)
-    ask(network, 1)
-    ask(network, MOST_SHAPES + 1)  # in place of 2
-    before = network.asked
-    ask(network, 1), ask(network, 3)
-    assert network.asked == before
-    ask(network, 2)
-    assert network.asked == before + 1
+def test_a_few_shapes_of_a_few_networks_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Mock(side_effect=plus)
+    record_with(monkeypatch, recorder)
+    networks = [Plus() for _ in range(MOST_RECORDINGS)]
+    for side in range(1, MOST_SHAPES + 2):
+        ask_often(networks[0], side)
+    assert recorder.call_count == MOST_SHAPES
+    for network in networks[1:]:
+        ask_often(network, 4)
+    assert recorder.call_count == MOST_RECORDINGS
 
 
 def test_recordings_go_with_their_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +192,7 @@ def test_recordings_go_with_their_network(monkeypatch: pytest.MonkeyPatch) -> No
 
     recordings: list[weakref.ref[Evaluate]] = []
     record_with(monkeypatch, held)
-    ask(network), ask(network)
+    ask_often(network, 4)
     gc.collect()
     assert recordings[0]() is not None
     del network
@@ -179,10 +216,10 @@ def test_jobs_side_by_side_get_their_own_answers(monkeypatch: pytest.MonkeyPatch
 
     def asked(value: float) -> list[float]:
         together.wait()
-        return [ask(network, value=value).mean().item() for _ in range(10)]
+        return [ask(network, value=value).mean().item() for _ in range(12)]
 
     with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(asked, (1.0, 2.0))) == [[1.0] * 10, [2.0] * 10]
+        assert list(threads.map(asked, (1.0, 2.0))) == [[1.0] * 12, [2.0] * 12]
 
 
 @pytest.mark.parametrize("made", [unet_prior, eps_prior])
@@ -211,29 +248,38 @@ def test_a_prior_is_recorded_for_all_of_its_steps(
         there = made().on(CARD.type)
         pairs = [(x_t.to(CARD), i) for x_t, i in zip(photos, STEPS, strict=True)]
         found = [there(*pair).x0.cpu() for pair in pairs]
-        assert tapes == [len(STEPS)]  # all but the first, and what is compared with the network
-        with one_by_one():
+        # All but the first ones, and what is compared with the network.
+        assert tapes == [len(STEPS) - SEEN_BEFORE + 1]
+        with at_once(False):
             wanted = [there(*pair).x0.cpu() for pair in pairs]
-    assert tapes == [len(STEPS)]
+    assert tapes == [len(STEPS) - SEEN_BEFORE + 1]
     assert all(map(torch.equal, found, wanted))
-    assert not torch.equal(found[1], found[2])
+    assert not torch.equal(found[-1], found[-2])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA graphics card")
+a_real_card = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="needs a CUDA graphics card"
+)
+
+
+@a_real_card
 @pytest.mark.parametrize("made", [unet_prior, eps_prior])
 def test_a_real_card_repeats_what_it_recorded(made: Callable[[], NetworkPrior]) -> None:
     there = made().on("cuda")
-    recordings = []
+    for seed, i in enumerate(STEPS):
+        x_t = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(seed)).cuda()
+        found = there(x_t, i).x0
+        with at_once(False):
+            assert torch.equal(found, there(x_t, i).x0)
+    assert recorded._Recordings.count == 1 and not recorded._Recordings.has_failed
 
-    def noted(network: Evaluate, x_in: torch.Tensor, condition: torch.Tensor) -> Evaluate:
-        recordings.append(as_cuda_graph(network, x_in, condition))
-        return recordings[-1]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(recorded.RECORDERS, "cuda", noted)
-        for seed, i in enumerate(STEPS):
-            x_t = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(seed)).cuda()
-            found = there(x_t, i).x0
-            with one_by_one():
-                assert torch.equal(found, there(x_t, i).x0)
-    assert len(recordings) == 1
+@a_real_card
+def test_a_real_card_goes_on_after_a_recording_that_failed() -> None:
+    x, condition, usual = torch.ones(1, 3, 4, 4).cuda(), torch.ones(1).cuda(), current_stream()
+    with torch.no_grad():
+        network = PlusANumber().cuda()
+        for _ in range(SEEN_BEFORE + 2):
+            assert (evaluated(network, x, condition) == 2).all()
+    assert recorded._Recordings.has_failed
+    assert current_stream() == usual

@@ -121,13 +121,20 @@ def test_the_problem_is_solved_there(method: str, task: str) -> None:
     assert torch.allclose(x0.held, result_here(method, task), atol=1e-5)
 
 
+def record_with(monkeypatch: pytest.MonkeyPatch, recorder: recorded.Recorder) -> None:
+    monkeypatch.setattr(recorded, "RECORDERS", {CARD.type: recorder})
+    monkeypatch.setattr(recorded, "SEEN_BEFORE", 1)
+    monkeypatch.setattr(recorded._Asking, "at_once", True)
+    monkeypatch.setattr(recorded._Recordings, "count", 0)
+
+
 # Bracketed exposures are looked at once at each size here.
 @pytest.mark.parametrize("task", [task for name, task in TASKS.items() if name != "hdr"])
 def test_recorded_evaluations_solve_it_as_well(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder = Mock(side_effect=taped)
-    monkeypatch.setitem(recorded.RECORDERS, CARD.type, recorder)
+    record_with(monkeypatch, recorder)
     method = method_named(task.default_method)
     with pretended_card():
         there = posed(task).on(CARD)
@@ -146,12 +153,13 @@ def test_where_the_problem_finds_no_room_its_windows_travel(task: Task) -> None:
     assert torch.allclose(x0, result_here(method.id, task.id), atol=1e-5)
 
 
-@pytest.mark.parametrize("recorders", [{}, {CARD.type: taped}], ids=["asked", "recorded"])
+@pytest.mark.parametrize("is_recorded", [False, True], ids=["asked", "recorded"])
 @pytest.mark.parametrize("task", [TASKS[t] for t in ("low-light", "denoise", "inpainting")])
 def test_more_steps_at_full_size_do_not_wait_more_often(
-    task: Task, recorders: dict[str, recorded.Recorder], monkeypatch: pytest.MonkeyPatch
+    task: Task, is_recorded: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorded, "RECORDERS", recorders)
+    if is_recorded:
+        record_with(monkeypatch, taped)
 
     def waits(steps: int) -> Counter[str]:
         problem = replace(posed(task), coarse_steps=3)

@@ -16,7 +16,6 @@ from gdp_desktop.diffusion.prior import UNetPrior
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from gdp_desktop.image.geometry import Size
 from gdp_desktop.methods import METHODS
-from gdp_desktop.restoration import memory
 from gdp_desktop.restoration.memory import (
     Footprint,
     fitting_batch,
@@ -151,9 +150,9 @@ def test_the_batch_gives_way_first(loaded: LoadedPrior) -> None:
     footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, PRIOR)
     for fits in (1, 2, 4):
         limit = needed_bytes(footprint, size, loaded, fits)
-        assert fitting_batch(4, limit, footprint, size, loaded) == fits
-    assert fitting_batch(8, None, footprint, size, loaded) == 8
-    assert fitting_batch(8, 1, footprint, size, loaded) == 1
+        assert fitting_batch(4, limit, footprint, size, loaded, 0) == fits
+    assert fitting_batch(8, None, footprint, size, loaded, 0) == 8
+    assert fitting_batch(8, 1, footprint, size, loaded, 0) == 1
 
 
 def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrior) -> None:
@@ -164,15 +163,12 @@ def test_no_more_windows_are_held_than_there_are_side_by_side(loaded: LoadedPrio
     assert network_bytes(footprint, small, loaded, 1) == network_bytes(footprint, small, loaded, 2)
 
 
-def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own(
-    monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_small_card_gets_fewer_windows_and_their_memory_is_its_own() -> None:
     size = Size(3000, 2000)
     footprint = footprint_of(Footprint(0, 0), problem(size, Noise(0.1)), size, ADAPTIVE, ON_CARD, 4)
     one, two, four = (network_bytes(footprint, size, ON_CARD, batch) for batch in (1, 2, 4))
     in_main = network_bytes(footprint, size, PRIOR, 1)
     needed = needed_bytes(footprint, size, PRIOR, 1)
     assert needed_bytes(footprint, size, ON_CARD, 4) == needed - in_main
-    for free, fits in ((2.1 * four, 4), (1.9 * four, 2), (1.9 * two, 1), (0, 1)):
-        monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
-        assert fitting_batch(4, None, footprint, size, ON_CARD) == fits
+    for card_bytes, fits in ((1.05 * four, 4), (0.95 * four, 2), (0.95 * two, 1), (0, 1)):
+        assert fitting_batch(4, None, footprint, size, ON_CARD, card_bytes) == fits

@@ -91,13 +91,20 @@ def test_previews_on_a_card_keep_a_distance(
     assert len(painted) == 1
 
 
-def test_what_needs_more_than_the_card_has_stays_in_main_memory(
-    monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_needs_more_than_the_card_has_stays_in_main_memory() -> None:
     loaded = LoadedPrior(prior(), "tiny", "", "cuda", picture_bytes=8.0)
     footprint, size = Footprint(given=0, posing=0, solving=600), Size(64, 64)
     network = memory.network_bytes(footprint, size, loaded, 1)
-    for free, expected in (((600 + network) / memory.CARD_SHARE, True), (600 + network, False)):
-        monkeypatch.setattr(memory, "free_on_card", lambda device, free=free: free)
-        assert fits_on_card(footprint, size, loaded, 1) is expected
-        assert not fits_on_card(footprint, size, replace(loaded, device="cpu"), 1)
+    for card_bytes, expected in ((600 + network, True), (599 + network, False)):
+        assert fits_on_card(footprint, size, loaded, 1, card_bytes) is expected
+        assert not fits_on_card(footprint, size, replace(loaded, device="cpu"), 1, card_bytes)
+
+
+@pytest.mark.parametrize(("at_once", "cards", "jobs"), [(1, 1, 1), (3, 1, 3), (3, 2, 2), (2, 2, 1)])
+def test_jobs_on_a_card_share_its_memory(
+    at_once: int, cards: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_on_card", lambda device: ROOM)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    assert memory.share_of_card("cuda:0", at_once) == memory.CARD_SHARE * ROOM / jobs
+    assert memory.share_of_card("cpu", at_once) == 0
