@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from gdp_desktop.restoration.job import Report
+from gdp_desktop.words import number_of
+
 
 def time_left(seconds: float | None) -> str:
     """Rounder the longer it takes; empty while it cannot be told."""
@@ -28,3 +31,10 @@ def file_size(size: int) -> str:
 def percent(share: float) -> str:
     """1.0 is 100 %."""
     return f"{share * 100:.0f} %"
+
+
+def report_in_words(report: Report) -> str:
+    """Such as "Restored in 2.1 s · 2 steps · seed 0 · photo-small on cpu"."""
+    steps = number_of(report.steps, "step")
+    facts = f"Restored in {report.seconds:.1f} s · {steps} · seed {report.seed}"
+    return f"{facts} · {report.prior} on {report.device}"

@@ -11,13 +11,14 @@ from PySide6.QtCore import QObject, Signal
 from gdp_desktop.image.files import is_same_file, result_path
 from gdp_desktop.image.mask import Mask
 from gdp_desktop.restoration.amount import Mix
-from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe, Report
+from gdp_desktop.restoration.job import Finished, Job, Preview, Progress, Recipe
 from gdp_desktop.tasks.task import Task
 from gdp_desktop.ui.actions import keys_of
 from gdp_desktop.ui.document import Document
 from gdp_desktop.ui.repertoire import Repertoire
 from gdp_desktop.ui.undo import ClearMask, InvertMask, LoadMask, apply_result
 from gdp_desktop.ui.variations import Variation, Variations
+from gdp_desktop.ui.wording import report_in_words
 from gdp_desktop.words import number_of
 from gdp_desktop.worker.loader import Found, LoadedMask, Loader, Opened, Result, Saved
 from gdp_desktop.worker.queue import JobQueue, Summary
@@ -388,7 +389,7 @@ class Workbench(QObject):
         elif outcome.finished:
             # The last preview stays until the result can be drawn.
             self._awaited = outcome.finished
-            self.noted.emit(_in_words(outcome.finished.report))
+            self.noted.emit(report_in_words(outcome.finished.report))
             if outcome.finished.remarks:
                 self.informed.emit(" ".join(outcome.finished.remarks))
             self._loader.prepare(self._awaited)
@@ -411,7 +412,7 @@ class Workbench(QObject):
             apply_result(self._document, result)
             self._stop_running()
         elif result.finished is self._chosen:
-            self.noted.emit(_in_words(result.finished.report))
+            self.noted.emit(report_in_words(result.finished.report))
             self._document.set_result(result)
 
     def _stop_running(self) -> None:
@@ -438,12 +439,6 @@ class Workbench(QObject):
             sentence += f", {count} {what}" if count else ""
         say = self.queue_failed if summary.failed else self.informed
         say.emit(sentence + ".")
-
-
-def _in_words(report: Report) -> str:
-    steps = number_of(report.steps, "step")
-    facts = f"Restored in {report.seconds:.1f} s · {steps} · seed {report.seed}"
-    return f"{facts} · {report.prior} on {report.device}"
 
 
 def _more(count: int, word: str = "more") -> str:
