@@ -33,7 +33,7 @@ from gdp_desktop.diffusion.adm import ADM, ADMConfig
 from gdp_desktop.diffusion.at_once import cores
 from gdp_desktop.diffusion.lanes import for_any_size, tiling_of
 from gdp_desktop.diffusion.prior import EpsPrior, Prior
-from gdp_desktop.diffusion.recorded import at_once
+from gdp_desktop.diffusion.recorded import recording_if
 from gdp_desktop.image.chart import Line, drawn
 from gdp_desktop.image.errors import PhotoError
 from gdp_desktop.image.geometry import Size
@@ -178,7 +178,7 @@ class Measurements:
             raise LeftOut("Recorded evaluations are for graphics cards only.")
         side, i = prior.window, len(prior.schedule) // 10
         x_t = torch.randn(1, 3, side, side).to(self._loaded.device)
-        with at_once(recorded):
+        with recording_if(recorded):
             seconds = min(seconds_of(lambda: prior(x_t, i).x0[0, 0, 0, 0].item()))
         return _of_evaluation(seconds, side, flops(prior, side))
 
@@ -261,7 +261,7 @@ def flops(prior: Prior, side: int) -> float:
     """Of the convolutions and matrix products of one window: 2 per multiplication."""
     # What follows from the noise level alone is found for the first window of all.
     prior(torch.zeros(1, 3, prior.stride, prior.stride), 0)
-    with FlopCounterMode(display=False) as counter, at_once(False):
+    with FlopCounterMode(display=False) as counter, recording_if(False):
         prior(torch.zeros(1, 3, side, side), 0)
     return float(counter.get_total_flops())
 

@@ -25,6 +25,7 @@ from torch import nn
 log = logging.getLogger(__name__)
 
 VARIABLE = "GDP_CUDA_GRAPHS"
+ALLOWED = bool(os.environ.get(VARIABLE))
 # Pixels of all windows of an evaluation: on larger ones a card works longer than Python takes to
 # ask, and the memory of a recording is kept from everybody else.
 MOST_PIXELS = 512 * 512
@@ -50,7 +51,8 @@ class Recorder(Protocol):
 
 def pays(x_in: torch.Tensor) -> bool:
     """Whether an evaluation of x_in (N, 3, H, W) is better recorded."""
-    if torch.is_grad_enabled() or not _asking.at_once:
+    wanted = ALLOWED if _own.wanted is None else _own.wanted
+    if torch.is_grad_enabled() or not wanted:
         return False
     return x_in.device.type in RECORDERS and x_in[:, 0].numel() <= MOST_PIXELS
 
@@ -68,21 +70,23 @@ def evaluated(network: nn.Module, x_in: torch.Tensor, condition: torch.Tensor) -
 
 
 @contextmanager
-def at_once(on: bool) -> Iterator[None]:
-    """Whether this thread, within, asks for recorded operations together; who counts operations
-    would not see them."""
-    before, _asking.at_once = _asking.at_once, on
+def recording_if(on: bool) -> Iterator[None]:
+    """Whether this thread's evaluations are recorded within, whatever the environment says; who
+    counts operations would not see recorded ones."""
+    before, _own.wanted = _own.wanted, on
     try:
         yield
     finally:
-        _asking.at_once = before
+        _own.wanted = before
 
 
-class _Asking(threading.local):
-    at_once = bool(os.environ.get(VARIABLE))
+class _Own(threading.local):
+    """What a thread wishes; None: as the environment says."""
+
+    wanted: bool | None = None
 
 
-_asking = _Asking()
+_own = _Own()
 
 
 class _Recordings:

@@ -28,8 +28,8 @@ from gdp_desktop.diffusion.recorded import (
     SEEN_BEFORE,
     Evaluate,
     Recorder,
-    at_once,
     evaluated,
+    recording_if,
 )
 from gdp_desktop.diffusion.unet import UNet, UNetConfig
 from tests.pretended_card import CARD, pretended_card, taped
@@ -97,18 +97,29 @@ def eps_prior() -> EpsPrior:
 @pytest.fixture(autouse=True)
 def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with the variable in the environment, and nothing recorded so far."""
-    monkeypatch.setattr(recorded._Asking, "at_once", True)
+    monkeypatch.setattr(recorded, "ALLOWED", True)
     monkeypatch.setattr(recorded._Recordings, "count", 0)
     monkeypatch.setattr(recorded._Recordings, "has_failed", False)
 
 
 def test_nothing_is_recorded_unless_asked_for() -> None:
-    code = "from gdp_desktop.diffusion import recorded; print(recorded._asking.at_once)"
+    code = "from gdp_desktop.diffusion import recorded; print(recorded.ALLOWED)"
     for value, expected in (("", "False"), ("1", "True")):
         environment = {**os.environ, recorded.VARIABLE: value}
         told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
                               text=True, check=True)
         assert told.stdout.strip() == expected
+
+
+def test_a_wish_is_forgotten_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    record_with(monkeypatch, plus)
+    x_in = torch.zeros(1, 3, 4, 4)
+    with torch.no_grad():
+        for allowed in (True, False):
+            with recording_if(not allowed):
+                assert recorded.pays(x_in) != allowed
+            monkeypatch.setattr(recorded, "ALLOWED", allowed)
+            assert recorded.pays(x_in) == allowed
 
 
 def test_a_shape_that_comes_often_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +176,7 @@ def test_large_evaluations_gradients_and_counted_operations_are_not_recorded(
             evaluated(network, x_in, condition)
         with torch.enable_grad():
             evaluated(network, x_in[:1], condition)
-        with at_once(False):
+        with recording_if(False):
             ask(network)
     recorder.assert_not_called()
 
@@ -250,7 +261,7 @@ def test_a_prior_is_recorded_for_all_of_its_steps(
         found = [there(*pair).x0.cpu() for pair in pairs]
         # All but the first ones, and what is compared with the network.
         assert tapes == [len(STEPS) - SEEN_BEFORE + 1]
-        with at_once(False):
+        with recording_if(False):
             wanted = [there(*pair).x0.cpu() for pair in pairs]
     assert tapes == [len(STEPS) - SEEN_BEFORE + 1]
     assert all(map(torch.equal, found, wanted))
@@ -269,7 +280,7 @@ def test_a_real_card_repeats_what_it_recorded(made: Callable[[], NetworkPrior]) 
     for seed, i in enumerate(STEPS):
         x_t = torch.randn(1, 3, 16, 24, generator=torch.Generator().manual_seed(seed)).cuda()
         found = there(x_t, i).x0
-        with at_once(False):
+        with recording_if(False):
             assert torch.equal(found, there(x_t, i).x0)
     assert recorded._Recordings.count == 1 and not recorded._Recordings.has_failed
 
